@@ -1,0 +1,71 @@
+/** The words everything else speaks: no imports, no behaviour. */
+
+/** `cpu`, or `cuda:N` with N the index of the GPU. */
+export type Device = 'cpu' | `cuda:${number}`;
+
+export type Dtype = 'float32' | 'bfloat16' | 'float16';
+
+/** Where a model's weights live and in which number format it computes. Always explicit below `native/placement.ts`. */
+export interface Placement {
+  readonly device: Device;
+  readonly dtype: Dtype;
+}
+
+/** One classified text. `confidence` is the softmax probability of `label`, 0 to 1. */
+export interface Prediction {
+  readonly label: string;
+  readonly confidence: number;
+}
+
+/** A {@link Prediction} with what the answer must say about it but not show in its body. */
+export interface TextResult extends Prediction {
+  /** The text had more tokens than the model's max_length; the rest was cut off. */
+  readonly truncated: boolean;
+}
+
+/** One product near another. `score` is the cosine of their embeddings, -1 to 1. */
+export interface Neighbor {
+  readonly id: string;
+  readonly score: number;
+}
+
+export interface Product {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly category?: string;
+  readonly brand?: string;
+  readonly price?: number;
+}
+
+/** How a worker spent its time on one task, in milliseconds. */
+export interface TaskTimings {
+  readonly tokenizeMs: number;
+  readonly forwardMs: number;
+}
+
+/** One worker task's answer, rows in the order of its texts. */
+export interface ClassifiedBatch {
+  readonly results: readonly TextResult[];
+  /** Tokens computed, [CLS] and [SEP] included. */
+  readonly tokens: number;
+  readonly timings: TaskTimings;
+}
+
+/** What the services ask of inference; the pool is the one that runs. */
+export interface InferenceEngine {
+  /** Worker threads that can each run one batch at a time. */
+  readonly workers: number;
+  /**
+   * Classifies texts in one worker task; results keep the order of `texts`. An aborted `signal` takes a task out of
+   * the queue; a task that already runs is never interrupted.
+   */
+  classify(texts: readonly string[], signal?: AbortSignal): Promise<ClassifiedBatch>;
+}
+
+/** A point to be stored: a product and its unit-length embedding. */
+export interface EmbeddedProduct {
+  readonly product: Product;
+  /** [dim], L2 norm 1 ± 1e-5. */
+  readonly vector: Float32Array;
+}
