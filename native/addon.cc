@@ -1,0 +1,59 @@
+// The exports of the addon; src/native/types.ts is their documentation.
+
+#include <napi.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/profiling_graph_executor_impl.h>
+#include <torch/version.h>
+
+#include "devices.h"
+#include "napi_util.h"
+#include "script_module_wrap.h"
+#include "trainer_wrap.h"
+#include "vector_index_wrap.h"
+
+namespace distilserve {
+namespace {
+
+Napi::Value list_devices_js(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(info.Env());
+    for (const DeviceInfo& device : list_devices()) {
+      Napi::Array dtypes = Napi::Array::New(info.Env());
+      for (const std::string& dtype : device.dtypes) dtypes.Set(dtypes.Length(), dtype);
+      Napi::Object entry = Napi::Object::New(info.Env());
+      entry.Set("device", device.device);
+      entry.Set("name", device.name);
+      entry.Set("dtypes", dtypes);
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+Napi::Value versions_js(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("libtorch", TORCH_VERSION);
+    return result;
+  });
+}
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports) {
+    // The profiling executor compiles again for every new shape, and shapes change with every batch.
+    torch::jit::getProfilingMode() = false;
+    exports.Set("ScriptModule", ScriptModuleWrap::define(env));
+    exports.Set("Trainer", TrainerWrap::define(env));
+    exports.Set("VectorIndex", VectorIndexWrap::define(env));
+    exports.Set("listDevices", Napi::Function::New<list_devices_js>(env, "listDevices"));
+    exports.Set("writeModel", Napi::Function::New<write_model_js>(env, "writeModel"));
+    exports.Set("versions", Napi::Function::New<versions_js>(env, "versions"));
+  }
+};
+
+}  // namespace
+
+NODE_API_ADDON(Addon)
+
+}  // namespace distilserve

@@ -1,0 +1,30 @@
+// Which devices and dtypes this machine has, and the placement every entry asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "torch_api.h"
+
+namespace distilserve {
+
+struct Placement {
+  at::Device device;
+  at::ScalarType dtype;
+};
+
+struct DeviceInfo {
+  std::string device;  // "cpu" or "cuda:N"
+  std::string name;
+  std::vector<std::string> dtypes;
+};
+
+std::vector<DeviceInfo> list_devices();
+
+// Throws device_unavailable or dtype_unavailable naming what there is.
+Placement parse_placement(const std::string& device, const std::string& dtype);
+
+// Torch's thread count belongs to the calling thread; sets it for the forwards that follow on this thread.
+void set_threads(int threads);
+
+}  // namespace distilserve

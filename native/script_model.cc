@@ -1,0 +1,106 @@
+#include "script_model.h"
+
+#include <sys/stat.h>
+
+#include <map>
+#include <mutex>
+#include <sstream>
+
+#include "error.h"
+
+namespace distilserve {
+namespace {
+
+torch::jit::Module read_module(const std::string& path, const Placement& placement) {
+  try {
+    torch::jit::Module module = torch::jit::load(path, placement.device);
+    module.to(placement.device, placement.dtype, /*non_blocking=*/false);
+    module.eval();
+    return module;
+  } catch (const c10::Error& error) {
+    fail("model_invalid", "Expected TorchScript in '", path, "' but it does not load: ", error.what_without_backtrace());
+  }
+}
+
+// A file replaced under the same name is another model: device, inode, size and time of change tell them apart.
+std::string cache_key(const std::string& path, const Placement& placement) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    fail("model_missing", "Expected a TorchScript file at '", path, "' but there is none");
+  }
+  std::ostringstream key;
+  key << status.st_dev << ':' << status.st_ino << ':' << status.st_size << ':' << status.st_mtim.tv_sec << '.'
+      << status.st_mtim.tv_nsec << '@' << placement.device << '/' << placement.dtype;
+  return key.str();
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+IdLimits limits_of(const torch::jit::Module& module) {
+  IdLimits limits;
+  for (const auto& named : module.named_parameters()) {
+    if (ends_with(named.name, "word_embeddings.weight")) limits.vocab_size = named.value.size(0);
+    if (ends_with(named.name, "position_embeddings.weight")) limits.max_length = named.value.size(0);
+  }
+  return limits;
+}
+
+// Traced Hugging Face models answer with a tuple or a dict, by the settings they were traced with.
+at::Tensor first_tensor(const c10::IValue& value) {
+  if (value.isTensor()) return value.toTensor();
+  if (value.isTuple() && !value.toTupleRef().elements().empty()) return first_tensor(value.toTupleRef().elements()[0]);
+  if (value.isGenericDict()) {
+    const auto dict = value.toGenericDict();
+    if (const auto found = dict.find("logits"); found != dict.end()) return first_tensor(found->value());
+  }
+  fail("model_invalid", "Expected the TorchScript to return a tensor, a tuple that begins with one or a dict with ",
+       "'logits' but it returned ", value.tagKind());
+}
+
+}  // namespace
+
+std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Placement& placement) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<ScriptModel>> cache;
+  const std::string key = cache_key(path, placement);
+  // Held while loading: threads that start together wait for the first one's copy instead of each reading their own.
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (auto shared = cache[key].lock()) return shared;
+  auto model = std::make_shared<ScriptModel>(read_module(path, placement), placement);
+  std::erase_if(cache, [](const auto& entry) { return entry.second.expired(); });
+  cache[key] = model;
+  return model;
+}
+
+ScriptModel::ScriptModel(torch::jit::Module module, const Placement& placement)
+    : module_(std::move(module)), placement_(placement), limits_(limits_of(module_)) {}
+
+at::Tensor ScriptModel::embed(const RaggedIds& batch) const {
+  if (!module_.find_method("embed")) {
+    fail("invalid_argument", "Expected a model with an embed() method but this TorchScript has none; ",
+         "import it with this project's own commands to get one");
+  }
+  return run("embed", batch);
+}
+
+at::Tensor ScriptModel::run(const char* method, const RaggedIds& batch) const {
+  check_ragged(batch, limits_);
+  const c10::InferenceMode inference_mode;
+  at::Tensor result;  // [rows, width]
+  for (auto& rows : group_by_length(batch)) {
+    const PaddedGroup group = pad_rows(batch, std::move(rows), /*pad_token_id=*/0, placement_.device);
+    const at::Tensor output =
+        first_tensor(module_.get_method(method)({group.input_ids, group.attention_mask})).to(at::kCPU, at::kFloat);
+    if (output.dim() != 2 || output.size(0) != static_cast<int64_t>(group.order.size())) {
+      fail("model_invalid", "Expected an output of [", group.order.size(), ", width] but the TorchScript returned ",
+           output.sizes());
+    }
+    if (!result.defined()) result = at::empty({batch.rows, output.size(1)}, at::kFloat);
+    result.index_copy_(0, at::tensor(group.order, at::kLong), output);
+  }
+  return result;
+}
+
+}  // namespace distilserve

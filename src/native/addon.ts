@@ -1,0 +1,35 @@
+import { createRequire } from 'node:module';
+import { DistilserveError, isErrorCode, messageOf } from '../domain/errors.js';
+import type { NativeAddon } from './types.js';
+
+const require = createRequire(import.meta.url);
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon, loaded at the first call of each thread.
+ *
+ * @throws DistilserveError native_missing when it is not built or its libtorch is gone
+ */
+export function addon(): NativeAddon {
+  try {
+    loaded ??= require('#addon') as NativeAddon;
+    return loaded;
+  } catch (error) {
+    throw new DistilserveError(
+      'native_missing',
+      `Expected the native addon but it does not load (${messageOf(error).split('\n')[0]}); build it with: npm run build:native`,
+      { cause: error },
+    );
+  }
+}
+
+/** Runs a call into the addon and gives its errors our class. */
+export function native<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof DistilserveError) throw error;
+    const code = (error as { code?: unknown }).code;
+    throw new DistilserveError(isErrorCode(code) ? code : 'native_failure', messageOf(error), { cause: error });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The whole face of the addon. A batch crosses as ragged ids: `ids` holds every token one after another, and row `i`
+ * is `ids[offsets[i]]` up to `offsets[i + 1]`; `offsets` has rows + 1 entries from 0 to `ids.length`.
+ * Every call throws {@link NativeError}; its `code` is one of domain/errors.ts.
+ */
+import type { Device, Dtype } from '../domain/types.js';
+
+export interface NativeError extends Error {
+  code: string;
+}
+
+/** DistilBERT's shape, as config.json has it. */
+export interface Architecture {
+  nLayers: number;
+  dim: number;
+  nHeads: number;
+  hiddenDim: number;
+  vocabSize: number;
+  maxPositionEmbeddings: number;
+  padTokenId: number;
+  /** 0: an encoder without classification head. */
+  numLabels: number;
+  dropout: number;
+  attentionDropout: number;
+  seqClassifDropout: number;
+  layerNormEps: number;
+  activation: 'gelu' | 'relu';
+}
+
+/** One tensor of a safetensors file; `begin` and `end` are bytes from the start of the file. */
+export interface TensorSource {
+  /** The parameter it fills, or `token_type_embeddings`, whose row 0 is added to the position embeddings. */
+  name: string;
+  file: string;
+  dtype: string;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/** A TorchScript model for inference. Instances of one file at one placement share one copy of the weights. */
+export interface ScriptModule {
+  /** Logits [rows, labels]. */
+  logits(ids: Int32Array, offsets: Int32Array, threads: number): Float32Array;
+  /** softmax(logits / temperature) over the labels, [rows, labels]. */
+  classify(ids: Int32Array, offsets: Int32Array, temperature: number, threads: number): Float32Array;
+  /** Mean-pooled, L2-normalised embeddings [rows, dim]. */
+  embed(ids: Int32Array, offsets: Int32Array, threads: number): Float32Array;
+  /** What the embedding tables hold; -1 where the TorchScript does not say. */
+  readonly limits: { vocabSize: number; maxLength: number };
+  /** Frees this instance's hold on the weights; every later call throws `disposed`. */
+  dispose(): void;
+}
+
+export interface TrainerOptions {
+  architecture: Architecture;
+  weights: TensorSource[];
+  /** Seeds the new head and the dropout. */
+  seed: number;
+  weightDecay: number;
+  /** Gradients are scaled down to this L2 norm. */
+  maxGradNorm: number;
+  threads: number;
+  device: Device;
+  dtype: Dtype;
+}
+
+export interface StepResult {
+  /** Mean cross-entropy of the batch before the update, in nats. */
+  loss: number;
+  /** L2 norm of all gradients before clipping. */
+  gradNorm: number;
+  /** Loss or gradient was not finite, and nothing was updated. */
+  skipped: boolean;
+}
+
+/** Fine-tunes a classifier: AdamW, cross-entropy over logits, dropout on in `step` and off everywhere else. */
+export interface Trainer {
+  /** Forward, loss, backward, clipping and update of one batch. `labels`: [rows], 0 to numLabels - 1. */
+  step(ids: Int32Array, offsets: Int32Array, labels: Int32Array, learningRate: number): StepResult;
+  /** Logits [rows, numLabels] of the weights as they are. */
+  logits(ids: Int32Array, offsets: Int32Array): Float32Array;
+  /** Writes TorchScript, which Python's `torch.jit.load` opens too. */
+  save(path: string): void;
+  dispose(): void;
+}
+
+/** Exact nearest neighbours by cosine. */
+export interface VectorIndex {
+  /** The `k` rows with the highest cosine, falling; of equal ones the lower row. `query`: [dim], unit length. */
+  search(query: Float32Array, k: number): { rows: Int32Array; scores: Float32Array };
+  /** A copy of one row, [dim]. */
+  vector(row: number): Float32Array;
+  dispose(): void;
+}
+
+export interface DeviceInfo {
+  device: Device;
+  name: string;
+  dtypes: Dtype[];
+}
+
+export interface NativeAddon {
+  ScriptModule: new (path: string, device: Device, dtype: Dtype) => ScriptModule;
+  Trainer: new (options: TrainerOptions) => Trainer;
+  /** `vectors`: [rows, dim], each of L2 norm 1 ± 1e-5; copied. */
+  VectorIndex: new (
+    vectors: Float32Array,
+    dim: number,
+  ) => VectorIndex;
+  /** Builds the architecture with the given weights (a head without weights is drawn by `seed`) and writes TorchScript. */
+  writeModel(architecture: Architecture, weights: TensorSource[], seed: number, path: string): void;
+  listDevices(): DeviceInfo[];
+  versions(): { libtorch: string };
+}
