@@ -1,0 +1,183 @@
+/**
+ * The model directory: everything a model needs, named by a manifest of digests, published whole or not at all.
+ *
+ * `NAME` is a symbolic link to `NAME-<digest>`. A save writes a new directory, syncs it, and renames a new link over
+ * the old one: a reader that resolved the link sees one model throughout. The version before stays for such readers.
+ */
+import {
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { DistilserveError, messageOf } from '../domain/errors.js';
+import { sha256, sha256File, stagingName, sync } from './files.js';
+import { type ModelConfig, parseConfigJson, parseObject, toConfigJson } from './model-config.js';
+
+const WEIGHTS = 'model.pt';
+const CONFIG = 'config.json';
+const TOKENIZER = 'tokenizer.json';
+const MANIFEST = 'manifest.json';
+const REQUIRED = [WEIGHTS, CONFIG, TOKENIZER];
+
+export interface ModelDir {
+  /** The real directory, links resolved: later saves do not change what it holds. */
+  readonly dir: string;
+  /** sha256 of manifest.json, hence of every file. */
+  readonly digest: string;
+  readonly config: ModelConfig;
+  readonly weightsPath: string;
+  readonly tokenizerPath: string;
+}
+
+/**
+ * Opens a model directory and checks every file against the manifest.
+ *
+ * @throws DistilserveError model_missing, or model_invalid naming the file that does not match
+ */
+export async function openModelDir(path: string): Promise<ModelDir> {
+  const dir = await realpath(path).catch((error: unknown) => {
+    throw missing(path, messageOf(error));
+  });
+  const { digest, files } = await readManifest(dir);
+  await Promise.all(
+    Object.entries(files).map(async ([name, expected]) => {
+      const file = join(dir, name);
+      const actual = await sha256File(file).catch((error: unknown) => {
+        throw new DistilserveError('model_invalid', `Expected ${file}, which the manifest names: ${messageOf(error)}`);
+      });
+      if (actual !== expected) {
+        throw new DistilserveError(
+          'model_invalid',
+          `Expected ${file} with sha256 ${expected} (manifest.json) but it has ${actual}; the directory mixes files of different models or is damaged: train or import it again`,
+        );
+      }
+    }),
+  );
+  const config = parseConfigJson(await readFile(join(dir, CONFIG), 'utf8'), join(dir, CONFIG));
+  return { dir, digest, config, weightsPath: join(dir, WEIGHTS), tokenizerPath: join(dir, TOKENIZER) };
+}
+
+/** The digest of a model directory, without reading its weights. */
+export async function readManifestDigest(path: string): Promise<string> {
+  return (await readManifest(path)).digest;
+}
+
+async function readManifest(dir: string): Promise<{ digest: string; files: Record<string, string> }> {
+  const file = join(dir, MANIFEST);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw missing(dir, messageOf(error));
+  });
+  const files = parseObject(text, file).files;
+  const valid =
+    typeof files === 'object' &&
+    files !== null &&
+    Object.entries(files).every(([name, digest]) => basename(name) === name && typeof digest === 'string') &&
+    REQUIRED.every((name) => Object.hasOwn(files, name));
+  if (!valid) {
+    throw new DistilserveError('model_invalid', `Expected ${file} to give a sha256 for each of ${REQUIRED.join(', ')}`);
+  }
+  return { digest: sha256(text), files: files as Record<string, string> };
+}
+
+function missing(path: string, reason: string): DistilserveError {
+  return new DistilserveError(
+    'model_missing',
+    `Expected a model directory at ${path} but found none (${reason}); make one with: npm run train (classifier) or npm run train:encoder`,
+  );
+}
+
+export interface ModelFiles {
+  config: ModelConfig;
+  /** Writes model.pt to the path it is given. */
+  writeWeights: (path: string) => void;
+  /** The tokenizer.json to be kept. */
+  tokenizerJson: string;
+  /** More files by name: metrics.json, README.md ... */
+  extra?: Record<string, string>;
+}
+
+/** Saves a model under `path`, replacing what that name stood for in one step; returns its digest. */
+export async function saveModelDir(path: string, files: ModelFiles): Promise<string> {
+  const target = resolve(path);
+  await refuseForeign(target);
+  await mkdir(dirname(target), { recursive: true });
+  const staging = stagingName(target);
+  try {
+    await mkdir(staging);
+    const digest = await writeFiles(staging, files);
+    const versioned = `${target}-${digest.slice(0, 12)}`;
+    await rename(staging, versioned).catch(async (error: NodeJS.ErrnoException) => {
+      // The same model was saved before: its directory is in place already.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(staging, { recursive: true });
+    });
+    await publish(target, basename(versioned));
+    return digest;
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function writeFiles(dir: string, files: ModelFiles): Promise<string> {
+  files.writeWeights(join(dir, WEIGHTS));
+  const texts: Record<string, string> = {
+    [CONFIG]: `${JSON.stringify(toConfigJson(files.config), null, 2)}\n`,
+    [TOKENIZER]: files.tokenizerJson,
+    'tokenizer_config.json': `${JSON.stringify({ tokenizer_class: 'DistilBertTokenizerFast', model_max_length: files.config.maxLength }, null, 2)}\n`,
+    ...files.extra,
+  };
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(dir, name), text);
+  const digests: Record<string, string> = {};
+  for (const name of [WEIGHTS, ...Object.keys(texts)].sort()) {
+    digests[name] = await sha256File(join(dir, name));
+    await sync(join(dir, name));
+  }
+  const manifest = `${JSON.stringify({ files: digests }, null, 2)}\n`;
+  await writeFile(join(dir, MANIFEST), manifest);
+  await sync(join(dir, MANIFEST));
+  await sync(dir);
+  return sha256(manifest);
+}
+
+// A directory or file that this module did not make is never replaced.
+async function refuseForeign(target: string): Promise<void> {
+  const status = await lstat(target).catch(() => undefined);
+  if (status !== undefined && !status.isSymbolicLink()) {
+    throw new DistilserveError(
+      'invalid_argument',
+      `Expected ${target} to be free or a model saved before but it is another ${status.isDirectory() ? 'directory' : 'file'}; choose another --out or remove it`,
+    );
+  }
+}
+
+async function publish(target: string, version: string): Promise<void> {
+  const before = await readlink(target).catch(() => undefined);
+  const link = stagingName(target);
+  await symlink(version, link);
+  await rename(link, target);
+  await sync(dirname(target));
+  const pattern = new RegExp(`^${basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}-[0-9a-f]{12}$`);
+  for (const name of await readdir(dirname(target))) {
+    if (pattern.test(name) && name !== version && name !== before) {
+      await rm(join(dirname(target), name), { recursive: true });
+    }
+  }
+}
+
+/** Whether something is there under the name; it may still be damaged. */
+export async function modelDirExists(path: string): Promise<boolean> {
+  return stat(join(path, MANIFEST)).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,107 @@
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { DistilserveError, messageOf } from '../domain/errors.js';
+import type { ClassifiedBatch, InferenceEngine, Placement } from '../domain/types.js';
+import { openModelDir } from '../model/model-dir.js';
+import { fromReply, type WorkerReply, type WorkerSetup, type WorkerTask } from '../worker/protocol.js';
+
+export interface InferencePoolOptions {
+  readonly modelDir: string;
+  readonly placement: Placement;
+  readonly workers: number;
+}
+
+/** Worker threads that each hold a tokenizer and share one copy of the weights. */
+export class InferencePool implements InferenceEngine {
+  #running = 0;
+  #replaced = 0;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    private readonly piscina: Piscina<WorkerTask, WorkerReply>,
+    readonly workers: number,
+    readonly model: { digest: string; labels: readonly string[]; maxLength: number; baseModel: string },
+  ) {}
+
+  /**
+   * Resolves when every worker has loaded the model and run it once.
+   *
+   * @throws DistilserveError model_missing, model_invalid, device_unavailable, dtype_unavailable
+   */
+  static async start({ modelDir, placement, workers }: InferencePoolOptions): Promise<InferencePool> {
+    const source = await openModelDir(modelDir);
+    if (source.config.kind !== 'classifier') {
+      throw new DistilserveError('model_invalid', `Expected a classifier in ${modelDir} but it holds an encoder`);
+    }
+    const setup: WorkerSetup = { model: source, placement };
+    const piscina = new Piscina<WorkerTask, WorkerReply>({
+      filename: new URL('../worker/inference-worker.js', import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+      workerData: setup,
+    });
+    const { labels, maxLength, baseModel } = source.config;
+    const pool = new InferencePool(piscina, workers, {
+      digest: source.digest,
+      labels,
+      maxLength,
+      baseModel: baseModel.id,
+    });
+    try {
+      await pool.#warm();
+    } catch (error) {
+      await piscina.destroy();
+      throw error;
+    }
+    return pool;
+  }
+
+  /** Worker threads that died and were replaced. */
+  get replacedWorkers(): number {
+    return this.#replaced;
+  }
+
+  async classify(texts: readonly string[]): Promise<ClassifiedBatch> {
+    // One forward alone may use all cores; as soon as two run, each is quicker on its own.
+    const threads = this.#running === 0 ? availableParallelism() : 1;
+    const value = await this.#run({ kind: 'classify', texts, threads });
+    if (value === undefined) throw new DistilserveError('internal', 'Expected results of a batch. This is a bug.');
+    return value;
+  }
+
+  /** Lets running batches finish, then ends the threads; idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.piscina.close();
+    return this.#closed;
+  }
+
+  async #warm(): Promise<void> {
+    const arrivals = new Int32Array(new SharedArrayBuffer(4));
+    const tasks = Array.from({ length: this.workers }, () =>
+      this.#run({ kind: 'warm', arrivals, workers: this.workers }),
+    );
+    await Promise.all(tasks);
+  }
+
+  async #run(task: WorkerTask): Promise<ClassifiedBatch | undefined> {
+    this.#running++;
+    try {
+      return fromReply(await this.piscina.run(task).catch((error: unknown) => this.#died(error)));
+    } finally {
+      this.#running--;
+    }
+  }
+
+  // A worker answers its own failures as replies; Piscina rejects only when the thread is gone or the pool closed.
+  #died(error: unknown): never {
+    if (this.#closed !== undefined) {
+      throw new DistilserveError('shutting_down', 'The server is shutting down', { cause: error });
+    }
+    this.#replaced++;
+    throw new DistilserveError(
+      'worker_died',
+      `The worker thread of this batch ended (${messageOf(error)}); it was replaced, try again`,
+      { cause: error },
+    );
+  }
+}
