@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import type { Middleware } from 'koa';
+import type { Logger } from '../logger.js';
+import type { Metrics } from '../metrics.js';
+
+const SANE_ID = /^[\w.:@+/=-]{1,128}$/;
+const LONGEST_LOGGED_PATH = 256;
+/** nginx's number for a client that left before its answer. */
+const CLIENT_GONE = 499;
+
+/** What the middleware and the routes share about one request. */
+export interface RequestState {
+  requestId: string;
+  /** The code of the error that was answered. */
+  errorCode?: string;
+}
+
+/** Gives each request an id, and after its answer one log line and its share of the metrics. */
+export function observe(logger: Logger, metrics: Metrics, routes: ReadonlySet<string>): Middleware<RequestState> {
+  return async (ctx, next) => {
+    const started = performance.now();
+    const given = ctx.get('X-Request-Id');
+    const requestId = SANE_ID.test(given) ? given : randomUUID();
+    ctx.state.requestId = requestId;
+    ctx.set('X-Request-Id', requestId);
+    // 'close' follows the last byte of the answer, or the client's leaving.
+    ctx.res.once('close', () => {
+      const elapsedMs = performance.now() - started;
+      const status = ctx.res.writableFinished ? ctx.res.statusCode : CLIENT_GONE;
+      // One label for all unknown paths, or a scanner fills the registry.
+      metrics.observeRequest(routes.has(ctx.path) ? ctx.path : 'unknown', status, elapsedMs / 1000);
+      logger.info(
+        {
+          request_id: requestId,
+          method: ctx.method,
+          path: ctx.path.slice(0, LONGEST_LOGGED_PATH),
+          status,
+          latency_ms: Number(elapsedMs.toFixed(3)),
+          ...(ctx.state.errorCode === undefined ? {} : { error: ctx.state.errorCode }),
+        },
+        'request',
+      );
+    });
+    await next();
+  };
+}
