@@ -26,7 +26,7 @@ export function observe(logger: Logger, metrics: Metrics, routes: ReadonlySet<st
     // 'close' follows the last byte of the answer, or the client's leaving.
     ctx.res.once('close', () => {
       const elapsedMs = performance.now() - started;
-      const status = ctx.res.writableFinished ? ctx.res.statusCode : CLIENT_GONE;
+      const status = ctx.res.headersSent ? ctx.res.statusCode : CLIENT_GONE;
       // One label for all unknown paths, or a scanner fills the registry.
       metrics.observeRequest(routes.has(ctx.path) ? ctx.path : 'unknown', status, elapsedMs / 1000);
       logger.info(
