@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { post } from '../helpers/client.js';
+import { exchange, open, readAnswer } from '../helpers/raw-http.js';
+import { startTestServer } from '../helpers/server.js';
+import { HeldEngine } from '../helpers/stand-ins.js';
+
+describe('HttpServer', () => {
+  describe('answers to what is no HTTP', () => {
+    for (const [title, bytes, status, code] of [
+      ['a line of rubbish', 'hello\r\n\r\n', 400, 'invalid_request'],
+      [
+        'two lengths',
+        'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+        400,
+        'invalid_request',
+      ],
+      [
+        '20 kB of headers',
+        `GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`,
+        431,
+        'headers_too_large',
+      ],
+      [
+        'a broken chunk',
+        'POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n',
+        400,
+        'invalid_request',
+      ],
+    ] as const) {
+      it(`gives ${status} in the error shape for ${title} and closes`, async () => {
+        const server = await startTestServer();
+        const answer = await exchange(server.port, bytes);
+        expect(answer.status).to.equal(status);
+        expect(answer.headers.connection).to.equal('close');
+        const { error } = JSON.parse(answer.body) as { error: Record<string, string> };
+        expect(Object.keys(error)).to.deep.equal(['code', 'message', 'request_id']);
+        expect(error.code).to.equal(code);
+        expect(error.request_id).to.equal(answer.headers['x-request-id']);
+        await server.close();
+      });
+    }
+
+    it('answers the whole request that came before the rubbish', async () => {
+      const engine = new HeldEngine();
+      const server = await startTestServer({ engine });
+      const body = '{"text":"x"}';
+      const answer = exchange(
+        server.port,
+        `POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}rubbish\r\n\r\n`,
+      );
+      await engine.arrived(1);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      engine.batches[0]!.answer();
+      expect((await answer).status).to.equal(200);
+      await server.close();
+    });
+  });
+
+  describe('#close()', () => {
+    it('finishes a request in flight, closes its connection, and takes no new ones', async () => {
+      const engine = new HeldEngine();
+      const server = await startTestServer({ engine });
+      const reply = post(`${server.url}/predict`, { text: 'x' });
+      await engine.arrived(1);
+      const closed = server.close();
+      const socket = open(server.port);
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).to.equal('ECONNREFUSED');
+      engine.batches[0]!.answer();
+      const answer = await reply;
+      expect(answer.status).to.equal(200);
+      expect(answer.headers.get('connection')).to.equal('close');
+      expect(await closed).to.equal(true);
+    });
+
+    it('does not wait for idle connections, used before or not', async () => {
+      const server = await startTestServer();
+      const used = open(server.port);
+      used.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(used, 'data');
+      const unused = open(server.port);
+      await once(unused, 'connect');
+      const closings = Promise.all([once(used, 'close'), once(unused, 'close')]);
+      const began = performance.now();
+      expect(await server.close()).to.equal(true);
+      expect(performance.now() - began).to.be.below(1000);
+      await closings;
+    });
+
+    it('cuts off at its timeout what does not finish, and says so', async () => {
+      const engine = new HeldEngine();
+      const server = await startTestServer({ engine, shutdownTimeoutMs: 100 });
+      const socket = open(server.port);
+      const cut = readAnswer(socket).then(
+        () => 'answered',
+        () => 'cut',
+      );
+      socket.write('POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n{"text":"x"}');
+      await engine.arrived(1);
+      const closed = server.close();
+      expect(await cut).to.equal('cut');
+      engine.batches[0]!.answer();
+      expect(await closed).to.equal(false);
+    });
+  });
+});
