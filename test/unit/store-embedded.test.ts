@@ -1,0 +1,102 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { expect } from 'chai';
+import type { DistilserveError } from '../../src/domain/errors.js';
+import { EmbeddedStore } from '../../src/store/embedded-store.js';
+import { packPoints } from '../../src/store/points.js';
+import { decodeStoreFile, encodeStoreFile } from '../../src/store/store-file.js';
+import { ENCODER, onCircle, rejection } from '../helpers/points.js';
+
+describe('EmbeddedStore', () => {
+  let dir: string;
+  let path: string;
+  let store: EmbeddedStore;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'distilserve-embedded-'));
+    path = join(dir, 'products.store');
+    store = new EmbeddedStore(path, ENCODER);
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await rm(dir, { recursive: true });
+  });
+
+  it('keeps the whole product, vectors beside their ids', async () => {
+    const points = [onCircle('b', 0), onCircle('ä', 90), onCircle('c', 45)];
+    const full = { ...points[0]!, product: { ...points[0]!.product, category: 'Tea', brand: 'Ö', price: 1.5 } };
+    await store.replaceAll([full, ...points.slice(1)], ENCODER);
+    const { products, vectors, dim, encoderDigest } = decodeStoreFile(await readFile(path), path);
+    expect(products).to.deep.equal([full.product, points[1]!.product, points[2]!.product]);
+    expect([...vectors]).to.deep.equal(points.flatMap(({ vector }) => [...vector]));
+    expect({ dim, encoderDigest }).to.deep.equal({ dim: 4, encoderDigest: ENCODER });
+  });
+
+  it('refuses a file that is cut at any byte', () => {
+    const bytes = encodeStoreFile(packPoints([onCircle('a', 0), onCircle('b', 10)]), ENCODER);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeStoreFile(bytes.subarray(0, length), path), String(length)).to.throw(/npm run seed/);
+    }
+  });
+
+  it('refuses a file with any bit wrong', () => {
+    const bytes = encodeStoreFile(packPoints([onCircle('a', 0), onCircle('b', 10)]), ENCODER);
+    for (let position = 0; position < bytes.length; position++) {
+      const damaged = Buffer.from(bytes);
+      damaged[position]! ^= 1 << (position % 8);
+      expect(() => decodeStoreFile(damaged, path), String(position)).to.throw(/npm run seed/);
+    }
+  });
+
+  it('says unavailable for a damaged file, and takes up the good one that replaces it', async () => {
+    const good = encodeStoreFile(packPoints([onCircle('a', 0), onCircle('b', 10)]), ENCODER);
+    await writeFile(path, good.subarray(0, 100));
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const error = (await rejection(store.neighbors('a', 5))) as DistilserveError;
+      expect(error.code).to.equal('store_unavailable');
+      expect(error.message).to.match(/cut short or damaged.*npm run seed/);
+      expect(error.message).not.to.contain(dir);
+      expect(error.cause).to.contain(path);
+      expect(error.retryAfterSeconds).to.be.above(0);
+    }
+    await writeFile(path, good);
+    expect(await store.neighbors('a', 5)).to.have.lengthOf(1);
+    await rm(path);
+    expect(await rejection(store.neighbors('a', 5))).to.have.property('code', 'store_unavailable');
+  });
+
+  it('leaves nothing beside the file, whether a write succeeds or not', async () => {
+    await store.replaceAll([onCircle('a', 0)], ENCODER);
+    await store.replaceAll([onCircle('b', 0)], ENCODER);
+    expect(await readdir(dir)).to.deep.equal(['products.store']);
+    const blocked = new EmbeddedStore(join(dir, 'taken'), ENCODER);
+    await mkdir(join(dir, 'taken', 'x'), { recursive: true });
+    expect((await rejection(blocked.replaceAll([onCircle('a', 0)], ENCODER))).message).to.match(
+      /EISDIR|ENOTEMPTY|EEXIST/,
+    );
+    await blocked.close();
+    expect((await readdir(dir)).sort()).to.deep.equal(['products.store', 'taken']);
+  });
+
+  it('does not hold up the event loop while it reads and searches a large catalogue', async function largeCatalogue() {
+    this.timeout(20_000);
+    const dim = 384;
+    const points = Array.from({ length: 10_000 }, (_, index) => onCircle(`p${index}`, index / 100, dim));
+    await writeFile(path, encodeStoreFile(packPoints(points), ENCODER));
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await store.count();
+    const started = performance.now();
+    await Promise.all(points.slice(0, 100).map(({ product }) => store.neighbors(product.id, 100)));
+    const searching = performance.now() - started;
+    clearInterval(timer);
+    expect(longest).to.be.below(searching / 2);
+  });
+});
