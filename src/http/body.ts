@@ -67,11 +67,8 @@ async function readBytes(ctx: Context, maxBytes: number): Promise<Buffer> {
   const { 'content-length': header } = ctx.req.headers;
   const announced = header === undefined ? null : Number(header);
   if (announced !== null && announced > maxBytes) throw tooLarge(maxBytes);
-  if (expectationOf(ctx.req) === 'continue') {
-    // Until now an answer would have had to close the connection: nobody knows whether the body still comes.
-    ctx.remove('Connection');
-    ctx.res.writeContinue();
-  }
+  // Any other answer to such a request makes Node close the connection: nobody knows whether the body still comes.
+  if (expectationOf(ctx.req) === 'continue') ctx.res.writeContinue();
   try {
     return await getRawBody(ctx.req, { limit: maxBytes, length: announced });
   } catch (error) {

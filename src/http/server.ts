@@ -48,11 +48,8 @@ export class HttpServer {
       void handle(req, res);
     };
     this.#server = createServer(LIMITS, onRequest);
-    this.#server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-      // An answer without "100 Continue" before it leaves open whether the body comes; the body's reader takes this off.
-      res.setHeader('Connection', 'close');
-      onRequest(req, res);
-    });
+    // The application answers both: it knows which bodies it will read.
+    this.#server.on('checkContinue', onRequest);
     this.#server.on('checkExpectation', onRequest);
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket));
     this.#server.on('connection', (socket) => {

@@ -20,7 +20,7 @@ export class PredictionService {
   async predict(texts: readonly string[], signal: AbortSignal): Promise<PredictionResult> {
     const results = await this.#batcher.classify(texts, signal);
     return {
-      predictions: results.map(({ label, confidence }) => ({ label, confidence })),
+      predictions: results,
       truncated: results.flatMap(({ truncated }, position) => (truncated ? [position] : [])),
     };
   }

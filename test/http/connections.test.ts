@@ -100,6 +100,9 @@ describe('HttpServer', () => {
       await engine.arrived(1);
       const closed = server.close();
       expect(await cut).to.equal('cut');
+      // What a worker computes cannot be interrupted: closing the pool before it is done would be a crash.
+      const first = await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 100, 'waits'))]);
+      expect(first).to.equal('waits');
       engine.batches[0]!.answer();
       expect(await closed).to.equal(false);
     });
