@@ -124,7 +124,8 @@ async function verified(base: BaseWeights, source: string): Promise<BaseWeights>
       `Expected ${file} (${DEFAULT_BASE}) with sha256 ${DEFAULT_WEIGHTS_SHA256} but it has ${actual}; remove ${base.dir} and run this again`,
     );
   }
-  say(`Base weights: ${base.id}, from ${source}. ${FULL_SIZE_BASE} is the full-size choice (--base).`);
+  say(`Base weights: all-MiniLM-L6-v2 folded into DistilBERT's architecture, from ${source}.`);
+  say(`The full-size choice is --base ${FULL_SIZE_BASE}.`);
   return base;
 }
 

@@ -27,13 +27,13 @@ export function startProgress(label: string, total: number, unit: 'bytes' | 'ste
       last = Math.min(Math.max(last, done), whole);
       show.update(Math.round(last / scale), Math.max(1, Math.round(whole / scale)));
     },
-    stop: () => show.stop(),
+    stop: () => show.stop(last >= whole),
   };
 }
 
 interface Display {
   update(done: number, total: number): void;
-  stop(): void;
+  stop(finished: boolean): void;
 }
 
 function bar(label: string, unit: 'bytes' | 'steps'): Display {
@@ -67,9 +67,9 @@ function plainLines(label: string, unit: 'bytes' | 'steps'): Display {
       done = newDone;
       total = newTotal;
     },
-    stop() {
+    stop(finished) {
       clearInterval(timer);
-      say(`${label}: ${done < total ? `stopped at ${figures()}` : 'done'}, ${elapsed()}`);
+      say(`${label}: ${finished ? 'done' : `stopped at ${figures()}`}, ${elapsed()}`);
     },
   };
 }
