@@ -85,15 +85,15 @@ const SETTINGS: readonly Setting[] = [
     'requestTimeoutMs',
     'REQUEST_TIMEOUT_MS',
     integer(1, 3_600_000),
-    10_000,
+    30_000,
     'Deadline of a request, in ms; beyond it 504',
   ),
   setting(
     'shutdownTimeoutMs',
     'SHUTDOWN_TIMEOUT_MS',
     integer(1, 3_600_000),
-    15_000,
-    'How long a stop waits for requests, in ms',
+    30_000,
+    'How long a stop waits for requests in flight, in ms',
   ),
   setting(
     'logLevel',
