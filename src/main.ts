@@ -18,6 +18,12 @@ import { openStore } from './store/open-store.js';
 const CPU_BATCH_TOKENS = 1024;
 const GPU_BATCH_TOKENS = 16_384;
 const REPEATED_SIGNAL_MS = 1000;
+/** Said at each start, so that nobody takes the default for DistilBERT's own weights. */
+const BASE_NOTES: Readonly<Record<string, string>> = {
+  'sentence-transformers/all-MiniLM-L6-v2':
+    "all-MiniLM-L6-v2 folded into DistilBERT's architecture; for DistilBERT's own weights: " +
+    'npm run train -- --base distilbert/distilbert-base-uncased',
+};
 
 let server: RunningServer | undefined;
 let stop: () => Promise<boolean> = async () => true;
@@ -56,6 +62,7 @@ async function main(): Promise<void> {
       model: config.modelDir,
       model_digest: pool.model.digest,
       base_model: pool.model.baseModel,
+      base_note: BASE_NOTES[pool.model.baseModel],
       labels: pool.model.labels,
       max_length: pool.model.maxLength,
       device: placement.device,
