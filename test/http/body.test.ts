@@ -113,6 +113,8 @@ describe('request bodies', () => {
 
   it('answers 417 to an expectation that nobody knows', async () => {
     const head = 'POST /predict HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 0\r\n\r\n';
-    expect((await exchange(server.port, head)).status).to.equal(417);
+    const answer = await exchange(server.port, head);
+    expect(answer.status).to.equal(417);
+    expect(answer.body).to.include('"code":"expectation_failed"');
   });
 });
