@@ -187,7 +187,11 @@ function contract(name: string, makePlace: () => Promise<Place>): void {
           for (const mark of marks) kinds.add(mark);
         }
       })();
-      for (const mark of ['y', 'x', 'y']) await writer.replaceAll(catalogue(mark), ENCODER);
+      // At least three times, and on until the reader came between two of them.
+      for (let round = 0; round < 3 || (kinds.size < 2 && round < 50); round++) {
+        await writer.replaceAll(catalogue(round % 2 === 0 ? 'y' : 'x'), ENCODER);
+      }
+      await writer.replaceAll(catalogue('y'), ENCODER);
       writing = false;
       await read;
       expect((await reader.neighbors('self', 1))[0]?.id).to.equal('y-0');

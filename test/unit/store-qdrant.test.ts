@@ -111,7 +111,7 @@ describe('QdrantStore', () => {
 
   it('leaves the old catalogue in place when a seed fails, and removes what that seed left behind', async () => {
     qdrant.fault = ({ path }) => (path.endsWith('/points?wait=true') ? answer(500, '{}') : undefined);
-    await unavailable(store.replaceAll([onCircle('new', 0)], ENCODER));
+    for (let seed = 0; seed < 3; seed++) await unavailable(store.replaceAll([onCircle('new', 0)], ENCODER));
     qdrant.fault = () => undefined;
     expect(await store.neighbors('SKU-1', 5)).to.have.lengthOf(2);
     expect(qdrant.state.collections.size).to.equal(2);
