@@ -1,7 +1,7 @@
 import type { Neighbor } from '../domain/types.js';
 
 /** Scores no further apart than this are ties: rounding differs between stores, machines and row positions. */
-export const TIE = 1e-6;
+const TIE = 1e-6;
 
 /** How many more candidates than `k` are asked for at first, so that a tie at the cut can be ordered. */
 export const TIE_MARGIN = 16;
