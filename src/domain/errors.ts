@@ -7,10 +7,12 @@ export const HTTP_STATUS = {
   product_not_found: 404,
   not_found: 404,
   method_not_allowed: 405,
+  request_timeout: 408,
   payload_too_large: 413,
   unsupported_media_type: 415,
   expectation_failed: 417,
   queue_full: 429,
+  headers_too_large: 431,
   // The service is at fault.
   internal: 500,
   worker_died: 500,

@@ -56,11 +56,8 @@ export interface ClassifiedBatch {
 export interface InferenceEngine {
   /** Worker threads that can each run one batch at a time. */
   readonly workers: number;
-  /**
-   * Classifies texts in one worker task; results keep the order of `texts`. An aborted `signal` takes a task out of
-   * the queue; a task that already runs is never interrupted.
-   */
-  classify(texts: readonly string[], signal?: AbortSignal): Promise<ClassifiedBatch>;
+  /** Classifies texts in one worker task; results keep the order of `texts`. A task is never interrupted. */
+  classify(texts: readonly string[]): Promise<ClassifiedBatch>;
 }
 
 /** A point to be stored: a product and its unit-length embedding. */

@@ -121,22 +121,17 @@ export class HttpServer {
   }
 }
 
-function describe(error: ParserError): { status: number; code: string; message: string } {
+function describe(error: ParserError): DistilserveError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return {
-        status: 431,
-        code: 'headers_too_large',
-        message: `Expected at most ${LIMITS.maxHeaderSize} bytes of headers but received more`,
-      };
+      return new DistilserveError(
+        'headers_too_large',
+        `Expected at most ${LIMITS.maxHeaderSize} bytes of headers but received more`,
+      );
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return {
-        status: 408,
-        code: 'request_timeout',
-        message: 'Expected the whole request in time but it did not come',
-      };
+      return new DistilserveError('request_timeout', 'Expected the whole request in time but it did not come');
     default:
-      return { status: 400, code: 'invalid_request', message: 'Expected an HTTP/1.1 request but could not parse it' };
+      return new DistilserveError('invalid_request', 'Expected an HTTP/1.1 request but could not parse it');
   }
 }
 

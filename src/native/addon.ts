@@ -5,6 +5,10 @@ import type { NativeAddon } from './types.js';
 const require = createRequire(import.meta.url);
 let loaded: NativeAddon | undefined;
 
+// libgomp reads it when it is loaded. By default its waiting threads spin, and wherever anything else wants the cores a
+// training step takes three times as long (531 against 1,632 tokens/s, 2 cores, load 3). The one variable set outside config.ts.
+process.env.OMP_WAIT_POLICY ??= 'passive';
+
 /**
  * The addon, loaded at the first call of each thread.
  *

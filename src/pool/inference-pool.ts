@@ -62,11 +62,18 @@ export class InferencePool implements InferenceEngine {
   }
 
   async classify(texts: readonly string[]): Promise<ClassifiedBatch> {
-    // One forward alone may use all cores; as soon as two run, each is quicker on its own.
-    const threads = this.#running === 0 ? availableParallelism() : 1;
-    const value = await this.#run({ kind: 'classify', texts, threads });
-    if (value === undefined) throw new DistilserveError('internal', 'Expected results of a batch. This is a bug.');
-    return value;
+    this.#running++;
+    try {
+      // Batches handed out in the same turn of the event loop must see each other before the cores are shared out.
+      await Promise.resolve();
+      // One forward alone may use all cores; as soon as two run, each is quicker on its own.
+      const threads = this.#running === 1 ? availableParallelism() : 1;
+      const value = await this.#run({ kind: 'classify', texts, threads });
+      if (value === undefined) throw new DistilserveError('internal', 'Expected results of a batch. This is a bug.');
+      return value;
+    } finally {
+      this.#running--;
+    }
   }
 
   /** Lets running batches finish, then ends the threads; idempotent. */
@@ -84,12 +91,7 @@ export class InferencePool implements InferenceEngine {
   }
 
   async #run(task: WorkerTask): Promise<ClassifiedBatch | undefined> {
-    this.#running++;
-    try {
-      return fromReply(await this.piscina.run(task).catch((error: unknown) => this.#died(error)));
-    } finally {
-      this.#running--;
-    }
+    return fromReply(await this.piscina.run(task).catch((error: unknown) => this.#died(error)));
   }
 
   // A worker answers its own failures as replies; Piscina rejects only when the thread is gone or the pool closed.

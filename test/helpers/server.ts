@@ -41,7 +41,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = await startServer({
     engine: {
       workers: engine.workers,
-      classify: (texts, signal) => engine.classify(texts, signal),
+      classify: (texts) => engine.classify(texts),
       get replacedWorkers() {
         return engine.replacedWorkers ?? 0;
       },
