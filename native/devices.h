@@ -1,6 +1,7 @@
 // Which devices and dtypes this machine has, and the placement every entry asks for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,6 @@ std::vector<DeviceInfo> list_devices();
 Placement parse_placement(const std::string& device, const std::string& dtype);
 
 // Torch's thread count belongs to the calling thread; sets it for the forwards that follow on this thread.
-void set_threads(int threads);
+void set_threads(int64_t threads);
 
 }  // namespace distilserve

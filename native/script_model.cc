@@ -11,10 +11,20 @@
 namespace distilserve {
 namespace {
 
+// Not Module::to(device, dtype): that turns integer buffers, such as a traced model's position ids, into floats too.
+void move_to(torch::jit::Module& module, const Placement& placement) {
+  const auto move = [&](at::Tensor tensor) {
+    tensor.set_data(tensor.is_floating_point() ? tensor.to(placement.device, placement.dtype)
+                                               : tensor.to(placement.device));
+  };
+  for (const at::Tensor& parameter : module.parameters()) move(parameter);
+  for (const at::Tensor& buffer : module.buffers()) move(buffer);
+}
+
 torch::jit::Module read_module(const std::string& path, const Placement& placement) {
   try {
     torch::jit::Module module = torch::jit::load(path, placement.device);
-    module.to(placement.device, placement.dtype, /*non_blocking=*/false);
+    move_to(module, placement);
     module.eval();
     return module;
   } catch (const c10::Error& error) {

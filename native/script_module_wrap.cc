@@ -29,7 +29,7 @@ const ScriptModel& ScriptModuleWrap::model() const {
 
 Napi::Value ScriptModuleWrap::logits(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
-    set_threads(static_cast<int>(read_integer(info[2], "threads")));
+    set_threads(read_integer(info[2], "threads"));
     return make_floats(info.Env(), model().logits(read_ragged(info[0], info[1])));
   });
 }
@@ -38,7 +38,7 @@ Napi::Value ScriptModuleWrap::classify(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
     const double temperature = read_number(info[2], "temperature");
     if (!(temperature > 0)) fail("invalid_argument", "Expected a temperature above 0 but received ", temperature);
-    set_threads(static_cast<int>(read_integer(info[3], "threads")));
+    set_threads(read_integer(info[3], "threads"));
     const c10::InferenceMode inference_mode;
     const at::Tensor logits = model().logits(read_ragged(info[0], info[1]));  // [rows, labels]
     // The last axis is the labels': over axis 0 the rows of a batch would compete with each other.
@@ -48,7 +48,7 @@ Napi::Value ScriptModuleWrap::classify(const Napi::CallbackInfo& info) {
 
 Napi::Value ScriptModuleWrap::embed(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&] {
-    set_threads(static_cast<int>(read_integer(info[2], "threads")));
+    set_threads(read_integer(info[2], "threads"));
     return make_floats(info.Env(), model().embed(read_ragged(info[0], info[1])));
   });
 }

@@ -22,7 +22,7 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
   Trainer& trainer();
 
   std::unique_ptr<Trainer> trainer_;
-  int threads_ = 1;
+  int64_t threads_ = 1;
 };
 
 // writeModel(architecture, weights, seed, path)
