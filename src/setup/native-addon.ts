@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DistilserveError } from '../domain/errors.js';
 import { sha256, sha256File } from '../model/files.js';
@@ -76,7 +76,9 @@ async function inputsDigest(libtorch: string): Promise<string> {
   const native = await readdir(join(PROJECT_ROOT, 'native'), { recursive: true, withFileTypes: true });
   const files = native.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   files.push(join(PROJECT_ROOT, 'CMakeLists.txt'));
-  const sources = await Promise.all(files.sort().map(async (file) => [file, await sha256File(file)]));
+  const sources = await Promise.all(
+    files.sort().map(async (file) => [relative(PROJECT_ROOT, file), await sha256File(file)]),
+  );
   const { binary } = require(join(PROJECT_ROOT, 'package.json')) as { binary: unknown };
   const versions = ['node-addon-api', 'cmake-js'].map(
     (name) => (require(`${name}/package.json`) as { version: string }).version,

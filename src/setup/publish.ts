@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { sync } from '../model/files.js';
+import { isAlive, sync } from '../model/files.js';
 
 const STAGING = /^\.staging-(.+)-(\d+)-[0-9a-f]{8}$/;
 /** Small files are headers, of which there are thousands: a lost one shows at once, a lost half of a library may not. */
@@ -61,16 +61,6 @@ async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const [, host, pid] = STAGING.exec(name) ?? [];
     if (host === hostname() && !isAlive(Number(pid))) await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and belongs to someone else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

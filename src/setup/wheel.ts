@@ -43,6 +43,7 @@ export async function fetchWheel(
     );
   }
   await unpack(file, tree, destination, signal);
+  // The next wheel comes beside it, and the libraries take half a gigabyte as it is.
   await rm(file);
 }
 
