@@ -34,8 +34,9 @@ export class ServerProcess {
     return new ServerProcess(child, url, logs);
   }
 
-  /** SIGTERM; resolves to the exit code. */
+  /** SIGTERM; resolves to the exit code. Idempotent. */
   async stop(): Promise<number | null> {
+    if (this.child.exitCode !== null) return this.child.exitCode;
     const exited = once(this.child, 'exit');
     this.child.kill('SIGTERM');
     const [code] = (await exited) as [number | null];
