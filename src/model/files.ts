@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 /** sha256 of a file's bytes, hexadecimal. */
@@ -26,5 +28,26 @@ export async function sync(path: string): Promise<void> {
 
 /** A name beside `path` that no other process uses, to write into before renaming. */
 export function stagingName(path: string): string {
-  return `${path}.staging-${process.pid}-${randomBytes(4).toString('hex')}`;
+  return `${path}.staging-${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+/**
+ * Whether `name` is a staging name of `path` that a killed process left behind. Only this machine's process ids mean
+ * anything here.
+ */
+export function isAbandoned(name: string, path: string): boolean {
+  const prefix = `${basename(path)}.staging-${hostname()}-`;
+  if (!name.startsWith(prefix)) return false;
+  const pid = /^(\d+)-[0-9a-f]{8}$/.exec(name.slice(prefix.length))?.[1];
+  return pid !== undefined && !isAlive(Number(pid));
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, and belongs to someone else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

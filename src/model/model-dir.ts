@@ -19,7 +19,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DistilserveError, messageOf } from '../domain/errors.js';
-import { sha256, sha256File, stagingName, sync } from './files.js';
+import { isAbandoned, sha256, sha256File, stagingName, sync } from './files.js';
 import { type ModelConfig, parseConfigJson, parseObject, toConfigJson } from './model-config.js';
 
 const WEIGHTS = 'model.pt';
@@ -168,9 +168,8 @@ async function publish(target: string, version: string): Promise<void> {
   await sync(dirname(target));
   const pattern = new RegExp(`^${basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}-[0-9a-f]{12}$`);
   for (const name of await readdir(dirname(target))) {
-    if (pattern.test(name) && name !== version && name !== before) {
-      await rm(join(dirname(target), name), { recursive: true });
-    }
+    const outdated = pattern.test(name) && name !== version && name !== before;
+    if (outdated || isAbandoned(name, target)) await rm(join(dirname(target), name), { recursive: true });
   }
 }
 
