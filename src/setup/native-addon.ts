@@ -127,11 +127,13 @@ async function compile(verbose: boolean, signal: AbortSignal | undefined) {
   if (verbose) return cmakeJs(args, verbose, signal);
   const progress = startProgress('Compiling the addon', 1, 'steps');
   try {
-    return await cmakeJs(args, verbose, signal, (line) => {
+    const result = await cmakeJs(args, verbose, signal, (line) => {
       // Ninja counts steps, make gives a percentage.
       const [, done, total] = /^\[\s*(\d+)(?:\/(\d+)|%)\]/.exec(line) ?? [];
       if (done !== undefined) progress.update(Number(done), Number(total ?? 100));
     });
+    if (result.code === 0) progress.update(1, 1);
+    return result;
   } finally {
     progress.stop();
   }
