@@ -39,7 +39,7 @@ export function toggle(help: string): FlagSpec<boolean> {
 }
 
 function inRange(value: number, source: string, min: number, max: number): number | undefined {
-  return source.trim() !== '' && value >= min && value <= max ? value : undefined;
+  return source.trim() !== '' && Number.isFinite(value) && value >= min && value <= max ? value : undefined;
 }
 
 /**
