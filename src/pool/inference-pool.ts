@@ -47,6 +47,9 @@ export class InferencePool implements InferenceEngine {
       maxLength,
       baseModel: baseModel.id,
     });
+    piscina.on('workerDestroy', () => pool.#countReplaced());
+    // A thread that dies idle is replaced; without a listener its error would end the process.
+    piscina.on('error', (error: Error) => process.emitWarning(error.message, 'InferenceWorkerWarning'));
     try {
       await pool.#warm();
     } catch (error) {
@@ -90,20 +93,27 @@ export class InferencePool implements InferenceEngine {
     await Promise.all(tasks);
   }
 
+  #countReplaced(): void {
+    if (this.#closed === undefined) this.#replaced++;
+  }
+
   async #run(task: WorkerTask): Promise<ClassifiedBatch | undefined> {
+    // Piscina starts threads anew for a task that comes after close().
+    if (this.#closed !== undefined) throw shuttingDown();
     return fromReply(await this.piscina.run(task).catch((error: unknown) => this.#died(error)));
   }
 
   // A worker answers its own failures as replies; Piscina rejects only when the thread is gone or the pool closed.
   #died(error: unknown): never {
-    if (this.#closed !== undefined) {
-      throw new DistilserveError('shutting_down', 'The server is shutting down', { cause: error });
-    }
-    this.#replaced++;
+    if (this.#closed !== undefined) throw shuttingDown(error);
     throw new DistilserveError(
       'worker_died',
       `The worker thread of this batch ended (${messageOf(error)}); it was replaced, try again`,
       { cause: error },
     );
   }
+}
+
+function shuttingDown(cause?: unknown): DistilserveError {
+  return new DistilserveError('shutting_down', 'The server is shutting down', { cause });
 }
