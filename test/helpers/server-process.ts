@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { PROJECT_ROOT } from './fixtures.js';
+import type { LogLine } from './server.js';
+
+export interface ServerProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Every line logged so far. */
+  readonly logs: readonly LogLine[];
+  /** Exit code and signal, once the process has ended. */
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** The server as `node dist/src/main.js`, on a free port; resolves when it says that it listens. */
+export async function startServerProcess(env: Record<string, string>): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'dist/src/main.js'), '--port', '0'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const logs: LogLine[] = [];
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  const url = new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const log = JSON.parse(line) as LogLine;
+      logs.push(log);
+      if (typeof log.url === 'string') resolve(log.url);
+    });
+  });
+  const failed = exited.then(({ code, signal }) => {
+    throw new Error(`The server ended with ${code ?? signal} before it listened: ${JSON.stringify(logs)} ${stderr}`);
+  });
+  return { url: await Promise.race([url, failed]), child, logs, exited };
+}
+
+/** Ends it, however the test went. */
+export async function stopServerProcess(server: ServerProcess | undefined): Promise<void> {
+  if (server === undefined) return;
+  if (server.child.exitCode === null && server.child.signalCode === null) server.child.kill('SIGKILL');
+  await server.exited;
+}
