@@ -1,0 +1,64 @@
+/**
+ * `npm run acceptance`: everything the default model, catalogue and server must reach, one table at the end. It uses what
+ * `npm start` has prepared. `--fresh` adds the two commands of the README from fresh clones, which take a quarter of an hour.
+ */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { messageOf } from '../../src/domain/errors.js';
+import { readFlags, text, toggle } from '../../train/lib/flags.js';
+import { script } from '../../train/lib/script.js';
+import { ServerProcess } from '../report/server-process.js';
+import { runScript } from './lib/run.js';
+import { judged, summary, type Verdict, verdictsOf } from './lib/verdict.js';
+
+const FLAGS = {
+  shared: text('../shared', 'Folder of data/sentiment and http-cases/; what is not there is skipped'),
+  fresh: toggle('Install, start and test from fresh clones too'),
+};
+
+const PRODUCT = 'SKU-123';
+
+await script(async () => {
+  const { shared, fresh } = readFlags(FLAGS, process.argv.slice(2));
+  const verdicts = [
+    ...(await command('accuracy', '--data-dir', join(shared, 'data/sentiment'))),
+    ...(await command('neighbors')),
+    ...(await againstServer(resolve(shared, 'http-cases/run.mjs'))),
+  ];
+  if (fresh) verdicts.push(...(await command('fresh')), ...(await command('fresh', '--test')));
+  process.stdout.write(`\n${summary(verdicts)}\n`);
+  if (verdicts.some(({ outcome }) => outcome === 'FAIL')) process.exitCode = 1;
+});
+
+async function command(name: string, ...args: string[]): Promise<Verdict[]> {
+  process.stdout.write(`\n== ${[name, ...args].join(' ')}\n`);
+  const { code, output } = await runScript(`test/acceptance/${name}.js`, args);
+  return verdictsOf(name, output, code);
+}
+
+async function againstServer(httpCases: string): Promise<Verdict[]> {
+  let server: ServerProcess;
+  try {
+    // The address is read from a log line of level info.
+    server = await ServerProcess.start('--log-level', 'info');
+  } catch (error) {
+    return [judged(false, 'the server starts', messageOf(error), 'listens')];
+  }
+  const verdicts: Verdict[] = [];
+  try {
+    verdicts.push(...(await command('mixed-load', server.url)), await playHttpCases(httpCases, server.url));
+  } finally {
+    const code = await server.stop();
+    verdicts.push(judged(code === 0, 'the server stops after SIGTERM', `exit code ${code}`, 'exit code 0'));
+  }
+  return verdicts;
+}
+
+async function playHttpCases(file: string, url: string): Promise<Verdict> {
+  const check = 'HTTP cases';
+  const bar = 'all pass';
+  if (!existsSync(file)) return { outcome: 'SKIP', check, figure: `${file} is not there`, bar };
+  process.stdout.write('\n== HTTP cases\n');
+  const { code, output } = await runScript(file, [url, '--product-id', PRODUCT]);
+  return judged(code === 0, check, output.trimEnd().split('\n').at(-1) ?? '', bar);
+}
