@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { Piscina } from 'piscina';
 import { InferencePool } from '../../src/pool/inference-pool.js';
 import { errorOf, post, request } from '../helpers/client.js';
 import { useSuiteDir } from '../helpers/fixtures.js';
@@ -28,9 +29,14 @@ beforeEach(async () => {
 });
 afterEach(() => pool.close());
 
+/** What the pool keeps to itself: a thread that dies has no other handle. */
+function piscina(): Piscina {
+  return Reflect.get(pool, 'piscina') as Piscina;
+}
+
 /** Ends every thread of the pool, whatever it does. */
 async function endThreads(): Promise<void> {
-  const { threads } = pool['piscina'];
+  const { threads } = piscina();
   expect(threads).to.have.length(WORKERS);
   await Promise.all(threads.map((thread) => thread.terminate()));
 }
@@ -43,7 +49,7 @@ describe('InferencePool', () => {
     await endThreads();
     expect((await dying).message).to.include('try again');
     expect((await pool.classify(['good', 'bad'])).results).to.deep.equal(before.results);
-    expect(pool['piscina'].threads).to.have.length(WORKERS);
+    expect(piscina().threads).to.have.length(WORKERS);
     expect(pool.replacedWorkers).to.equal(WORKERS);
   });
 
@@ -58,7 +64,7 @@ describe('InferencePool', () => {
     const before = await pool.classify(['good', 'bad']);
     const warning = once(process, 'warning');
     // What Node makes of an exception that nobody caught in the thread.
-    pool['piscina'].threads[0]!.emit('error', new Error('out of luck'));
+    piscina().threads[0]!.emit('error', new Error('out of luck'));
     expect((await warning)[0]).to.include({ name: 'InferenceWorkerWarning', message: 'out of luck' });
     expect((await pool.classify(['good', 'bad'])).results).to.deep.equal(before.results);
     expect(pool.replacedWorkers).to.equal(1);
