@@ -49,6 +49,8 @@ export interface ClassifiedBatch {
   readonly results: readonly TextResult[];
   /** Tokens computed, [CLS] and [SEP] included. */
   readonly tokens: number;
+  /** Intra-op threads of the forward. */
+  readonly threads: number;
   readonly timings: TaskTimings;
 }
 

@@ -65,7 +65,7 @@ export class TextModel {
       };
     });
     const timings = { tokenizeMs: tokenized - start, forwardMs: performance.now() - tokenized };
-    return { results, tokens: ids.length, timings };
+    return { results, tokens: ids.length, threads, timings };
   }
 
   /** Unit-length embeddings [texts, dim], one after another. */

@@ -151,7 +151,12 @@ describe('Batcher#classify()', () => {
   it('fails a batch with a result too few rather than shifting answers', async () => {
     const { engine, batcher } = setUp();
     const reply = batcher.classify(['a', 'b']);
-    const short: ClassifiedBatch = { results: [hashResult('a')], tokens: 3, timings: { tokenizeMs: 0, forwardMs: 0 } };
+    const short: ClassifiedBatch = {
+      results: [hashResult('a')],
+      tokens: 3,
+      threads: 1,
+      timings: { tokenizeMs: 0, forwardMs: 0 },
+    };
     engine.batches[0]!.answerWith(short);
     expect(await errorOf(reply)).to.have.property('code', 'internal');
   });
