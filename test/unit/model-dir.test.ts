@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -192,40 +191,4 @@ describe('openModelDir()', () => {
       expect((await rejection(openModelDir(path), code)).message).to.include('manifest.json');
     });
   }
-});
-
-describe('TextModel.load()', () => {
-  it('refuses a tokenizer with more ids than the model has embeddings', async () => {
-    await saveTinyClassifier(path);
-    const source = await openModelDir(path);
-    const tokenizer = JSON.parse(readFileSync(source.tokenizerPath, 'utf8')) as {
-      model: { vocab: Record<string, number> };
-    };
-    tokenizer.model.vocab.stranger = Object.keys(tokenizer.model.vocab).length;
-    const tokenizerPath = join(scratch.dir, 'tokenizer.json');
-    writeFileSync(tokenizerPath, JSON.stringify(tokenizer));
-    expect(() => TextModel.load({ ...source, tokenizerPath }, CPU)).to.throw(/115 ids.*116/);
-  });
-
-  it('refuses a max_length beyond the position embeddings', async () => {
-    await saveTinyClassifier(path, { config: { maxLength: 65 } });
-    const source = await openModelDir(path);
-    expect(() => TextModel.load(source, CPU)).to.throw(/max_length of at most 64.*65/);
-  });
-
-  it('says that labels and logits do not match, rather than answer with a wrong label', async () => {
-    await saveTinyClassifier(path, { config: { labels: ['negative', 'positive'] } });
-    const model = TextModel.load(await openModelDir(path), CPU);
-    expect((await rejection(model.classify(['good'], 1), 'model_invalid')).message).to.include('2 logits');
-    model.close();
-  });
-
-  it('says which file it cannot read', async () => {
-    await saveTinyClassifier(path);
-    const source = await openModelDir(path);
-    expect(existsSync(source.weightsPath)).to.equal(true);
-    const absent = join(scratch.dir, 'absent');
-    expect(() => TextModel.load({ ...source, tokenizerPath: absent }, CPU)).to.throw(absent);
-    expect(() => TextModel.load({ ...source, weightsPath: absent }, CPU)).to.throw(absent);
-  });
 });
