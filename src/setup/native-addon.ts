@@ -46,7 +46,7 @@ export async function ensureAddon(options: AddonOptions = {}): Promise<boolean> 
   const stamp = await readStamp();
   const cuda = options.cuda ?? stamp?.cuda ?? false;
   const libtorch = await findLibtorch({ cuda, signal: options.signal });
-  const digest = await inputsDigest(libtorch);
+  const digest = await inputsDigest(PROJECT_ROOT, libtorch);
   if (!options.force && stamp?.digest === digest && (await isFile(ADDON))) {
     if (stamp.cuda !== cuda) await writeStamp({ digest, cuda });
     return false;
@@ -72,13 +72,12 @@ async function writeStamp({ digest, cuda }: Stamp): Promise<void> {
   await writeFile(STAMP, `${digest} ${cuda ? 'cuda' : 'cpu'}\n`);
 }
 
-async function inputsDigest(libtorch: string): Promise<string> {
-  const native = await readdir(join(PROJECT_ROOT, 'native'), { recursive: true, withFileTypes: true });
+/** sha256 of all that the addon is made from; the same wherever the checkout `root` lies. */
+export async function inputsDigest(root: string, libtorch: string): Promise<string> {
+  const native = await readdir(join(root, 'native'), { recursive: true, withFileTypes: true });
   const files = native.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  files.push(join(PROJECT_ROOT, 'CMakeLists.txt'));
-  const sources = await Promise.all(
-    files.sort().map(async (file) => [relative(PROJECT_ROOT, file), await sha256File(file)]),
-  );
+  files.push(join(root, 'CMakeLists.txt'));
+  const sources = await Promise.all(files.sort().map(async (file) => [relative(root, file), await sha256File(file)]));
   const { binary } = require(join(PROJECT_ROOT, 'package.json')) as { binary: unknown };
   const versions = ['node-addon-api', 'cmake-js'].map(
     (name) => (require(`${name}/package.json`) as { version: string }).version,

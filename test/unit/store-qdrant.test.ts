@@ -167,6 +167,12 @@ describe('QdrantStore', () => {
     expect((await unavailable(late.neighbors('SKU-1', 2))).message).to.contain('cannot be reached');
   });
 
+  it('does not take a collection that vanished for an unknown product', async () => {
+    await store.neighbors('SKU-1', 1);
+    failSearches(answer(404, '{"status":{"error":"Not found: Collection `products` doesn\'t exist!"},"time":0}'));
+    expect((await unavailable(store.neighbors('SKU-1', 1))).message).to.contain('npm run seed');
+  });
+
   it('does not call a mistake of ours an outage', async () => {
     failSearches(answer(400, '{"status":{"error":"Wrong input"}}'));
     expect(await rejection(store.neighbors('SKU-1', 2))).to.have.property('code', 'internal');
