@@ -7,7 +7,7 @@ export interface MixedRequest {
   readonly texts: readonly number[];
 }
 
-const LARGEST_BATCH = 32;
+const LARGEST_BATCH = 16;
 /** Every so-many-th text is made of several, or all would be of a length. */
 const LONG_EVERY = 5;
 const LONGEST = 12;
@@ -23,7 +23,7 @@ export function chooseTexts(reviews: readonly string[], count: number, random: (
   });
 }
 
-/** Every other request is a batch of 2 to 32. */
+/** Every other request is a batch of 2 to 16. */
 export function planRequests(count: number, texts: number, random: () => number): MixedRequest[] {
   const draw = (): number => Math.floor(random() * texts);
   return Array.from({ length: count }, (_, at) => {
