@@ -96,6 +96,8 @@ describe('Tokenizer#encode() of a long text, which is cut before it is tokenized
     ['blanks between few words', `good${' '.repeat(1600)}bad${' '.repeat(1600)}great`],
     ['a few words and blanks', `good bad${' '.repeat(9000)}`],
     ['line breaks instead of blanks', 'good\nbad\n'.repeat(1000)],
+    // 9 words, and blanks up to a word that lies across the first place to cut, character 768, and is the last to fit.
+    ['a word where it is cut', `${'good '.repeat(9)}${' '.repeat(718)}battery ${'bad '.repeat(300)}`],
     ['special tokens in the text', '[SEP] [CLS] [MASK] '.repeat(500)],
     ['accents', `${'café naïve coöperate '.repeat(300)}`],
     ['pairs of surrogates', '🙂 👍🏽 '.repeat(1000)],
