@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config.js';
+import { runCommand } from '../../src/setup/command.js';
 import { number, readFlags, text } from '../../train/lib/flags.js';
-import { script } from '../../train/lib/script.js';
 import { runScript } from './lib/run.js';
 import { judged, report } from './lib/verdict.js';
 
@@ -29,10 +29,10 @@ interface DataSet {
   readonly bar: number;
 }
 
-await script(async () => {
+await runCommand(async (signal) => {
   const { dataDir, data, ...columns } = readFlags(FLAGS, process.argv.slice(2));
   const sets: DataSet[] = data === undefined ? heldOut(dataDir) : [{ name: data, file: data, ...columns }];
-  for (const set of sets) await evaluate(set);
+  for (const set of sets) await evaluate(set, signal);
 });
 
 function heldOut(dir: string): DataSet[] {
@@ -56,7 +56,10 @@ function heldOut(dir: string): DataSet[] {
   ];
 }
 
-async function evaluate({ name, file, textColumn, labelColumn, labelMap, bar }: DataSet): Promise<void> {
+async function evaluate(
+  { name, file, textColumn, labelColumn, labelMap, bar }: DataSet,
+  signal: AbortSignal,
+): Promise<void> {
   const check = `accuracy on ${name}`;
   const least = `at least ${bar.toFixed(2)}`;
   if (!existsSync(file)) {
@@ -65,7 +68,8 @@ async function evaluate({ name, file, textColumn, labelColumn, labelMap, bar }: 
   }
   const columns = ['--text-column', textColumn, '--label-column', labelColumn, '--label-map', labelMap];
   const model = loadConfig([]).modelDir;
-  const { code, output } = await runScript('train/evaluate.js', ['--model', model, '--data', file, ...columns]);
+  const args = ['--model', model, '--data', file, ...columns];
+  const { code, output } = await runScript('train/evaluate.js', args, signal);
   const [, printed, rows] = /^accuracy (\d\.\d+) .* rows (\d+)$/m.exec(output) ?? [];
   if (code !== 0 || printed === undefined) {
     report(judged(false, check, `evaluate ended with ${code}`, least));

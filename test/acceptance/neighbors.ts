@@ -1,12 +1,12 @@
 /** Whether the recommendations are of a product's own category: `npm run neighbors`, its figure held against the bar. */
-import { script } from '../../train/lib/script.js';
+import { runCommand } from '../../src/setup/command.js';
 import { runScript } from './lib/run.js';
 import { judged, report } from './lib/verdict.js';
 
 const BAR = 0.8;
 
-await script(async () => {
-  const { code, output } = await runScript('train/neighbors.js', process.argv.slice(2));
+await runCommand(async (signal) => {
+  const { code, output } = await runScript('train/neighbors.js', process.argv.slice(2), signal);
   const check = 'share of the 5 nearest in the own category';
   const bar = `at least ${BAR.toFixed(2)}`;
   const shares = new Map([...output.matchAll(/^ {2}(\S+).* {2}(\d\.\d+)$/gm)].map(([, name, share]) => [name, share]));

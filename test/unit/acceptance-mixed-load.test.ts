@@ -50,6 +50,16 @@ describe('acceptance mixed load', function () {
     expect(outcomes).to.equal('PASS FAIL');
   });
 
+  it('fails one that gives another label with the right confidence', async () => {
+    const { outcomes } = await play(
+      new ChangedEngine((batch) => ({
+        ...batch,
+        results: batch.results.map((one, at) => (at === 1 ? { ...one, label: 'neutral' } : one)),
+      })),
+    );
+    expect(outcomes).to.equal('PASS FAIL');
+  });
+
   it('fails one whose confidence moves by 2e-5 within a batch', async () => {
     const { outcomes, figures } = await play(
       new ChangedEngine((batch) => ({

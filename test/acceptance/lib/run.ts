@@ -6,7 +6,7 @@ import { PROJECT_ROOT } from '../../helpers/fixtures.js';
 export async function runScript(
   script: string,
   args: readonly string[],
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<{ code: number | null; output: string }> {
   const file = join(PROJECT_ROOT, 'dist', script);
   return runChild(process.execPath, [script.startsWith('/') ? script : file, ...args], {
