@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/domain/errors.js';
 import { runCommand } from '../../src/setup/command.js';
 import { readFlags, text, toggle } from '../../train/lib/flags.js';
-import { ServerProcess } from '../report/server-process.js';
+import { type ServerProcess, startServerProcess } from '../helpers/server-process.js';
 import { runScript } from './lib/run.js';
 import { judged, summary, type Verdict, verdictsOf } from './lib/verdict.js';
 
@@ -42,8 +42,7 @@ async function runAndRead(name: string, args: readonly string[], signal: AbortSi
 async function againstServer(httpCases: string, signal: AbortSignal): Promise<Verdict[]> {
   let server: ServerProcess;
   try {
-    // The address is read from a log line of level info.
-    server = await ServerProcess.start('--log-level', 'info');
+    server = await startServerProcess({});
   } catch (error) {
     return [judged(false, 'the server starts', messageOf(error), 'listens')];
   }
@@ -57,13 +56,12 @@ async function againstServer(httpCases: string, signal: AbortSignal): Promise<Ve
   return verdicts;
 }
 
-/** A server that has died before does not answer to being stopped. */
 async function stop(server: ServerProcess): Promise<Verdict> {
   const over = new AbortController();
   const late = sleep(STOP_MS, undefined, { signal: over.signal }).catch(() => undefined);
   const code = await Promise.race([server.stop(), late]);
   over.abort();
-  const figure = code === undefined ? 'died before, or did not stop' : `exit code ${code}`;
+  const figure = code === undefined ? `did not stop in ${STOP_MS} ms` : `exit code ${code}`;
   return judged(code === 0, 'the server stops after SIGTERM', figure, 'exit code 0');
 }
 

@@ -6,7 +6,7 @@ import type { ModelDir } from '../../src/model/model-dir.js';
 import { addon } from '../../src/native/addon.js';
 import { InferencePool } from '../../src/pool/inference-pool.js';
 import { type EncodedTexts, Tokenizer } from '../../src/tokenizer/tokenizer.js';
-import { ServerProcess } from '../report/server-process.js';
+import { startServerProcess } from '../helpers/server-process.js';
 import { LoadClient } from './load-client.js';
 import type { Workload } from './workloads.js';
 
@@ -60,9 +60,10 @@ export async function poolLayer({ modelDir, workers }: Config, placement: Placem
 /** POST /predict over connections that stay open, to a server in a process of its own. */
 export async function httpLayer({ modelDir, workers }: Config, { device, dtype }: Placement): Promise<Layer> {
   const settings = { modelDir, workers, device, dtype, logLevel: 'info' };
-  const server = await ServerProcess.start(
-    ...Object.entries(settings).map(([key, value]) => `--${key.replace(/[A-Z]/g, '-$&').toLowerCase()}=${value}`),
+  const flags = Object.entries(settings).map(
+    ([key, value]) => `--${key.replace(/[A-Z]/g, '-$&').toLowerCase()}=${value}`,
   );
+  const server = await startServerProcess({ flags });
   let client: LoadClient | undefined;
   return {
     name: 'HTTP',

@@ -45,7 +45,7 @@ describe('a model that was trained, saved and served', function () {
 
   before(async () => {
     project = await makeTinyProject(suite.dir);
-    server = await startServerProcess(serverEnvironment(project));
+    server = await startServerProcess({ env: serverEnvironment(project) });
   });
   after(() => stopServerProcess(server));
 
@@ -163,7 +163,7 @@ describe('a model that was trained, saved and served', function () {
     expect(await asking).to.be.above(3);
     expectSame(await predict({ texts }), before);
     // Another model it is: a server that starts now answers otherwise.
-    const next = await startServerProcess(serverEnvironment(project));
+    const next = await startServerProcess({ env: serverEnvironment(project) });
     try {
       const answer = await post(`${next.url}/predict`, { texts });
       expect((answer.json as { predictions: Prediction[] }).predictions).not.to.deep.equal(before);
@@ -184,7 +184,7 @@ describe('SIGTERM with work in flight', function () {
   afterEach(() => stopServerProcess(own));
 
   it('answers everything that was accepted, and ends with code 0', async () => {
-    own = await startServerProcess({ ...serverEnvironment(ownProject), WORKERS: '1' });
+    own = await startServerProcess({ env: { ...serverEnvironment(ownProject), WORKERS: '1' } });
     const texts = new Array<string>(256).fill('I love this phone and I hate the screen, but it was so very good');
     let answered = 0;
     const answers = Array.from({ length: 6 }, async (): Promise<Answer> => {
@@ -205,7 +205,7 @@ describe('SIGTERM with work in flight', function () {
   });
 
   it('ends with code 0 while nothing is asked', async () => {
-    own = await startServerProcess(serverEnvironment(ownProject));
+    own = await startServerProcess({ env: serverEnvironment(ownProject) });
     own.child.kill('SIGTERM');
     expect(await own.exited).to.deep.equal({ code: 0, signal: null });
   });
@@ -213,7 +213,7 @@ describe('SIGTERM with work in flight', function () {
 
 describe('main.js without what it needs', () => {
   it('ends with code 1, naming the command', async () => {
-    const failure = await startServerProcess({ MODEL_DIR: `${suite.dir}/nowhere`, DEVICE: 'cpu' }).then(
+    const failure = await startServerProcess({ env: { MODEL_DIR: `${suite.dir}/nowhere`, DEVICE: 'cpu' } }).then(
       async (started) => {
         await stopServerProcess(started);
         return 'it started';

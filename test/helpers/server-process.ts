@@ -12,12 +12,23 @@ export interface ServerProcess {
   readonly logs: readonly LogLine[];
   /** Exit code and signal, once the process has ended. */
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Asks it to end (SIGTERM) and resolves to its exit code; at once when it has ended already. */
+  stop(): Promise<number | null>;
+}
+
+export interface ServerProcessOptions {
+  /** Win over the environment. */
+  readonly flags?: readonly string[];
+  /** Added to this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The server as `node dist/src/main.js`, on a free port; resolves when it says that it listens. */
-export async function startServerProcess(env: Record<string, string>): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'dist/src/main.js'), '--port', '0'], {
-    env: { ...process.env, ...env },
+export async function startServerProcess({ flags = [], env = {} }: ServerProcessOptions): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'dist/src/main.js'), '--port', '0', ...flags], {
+    cwd: PROJECT_ROOT,
+    // It says where it listens at level info.
+    env: { ...process.env, LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const logs: LogLine[] = [];
@@ -36,7 +47,11 @@ export async function startServerProcess(env: Record<string, string>): Promise<S
   const failed = exited.then(({ code, signal }) => {
     throw new Error(`The server ended with ${code ?? signal} before it listened: ${JSON.stringify(logs)} ${stderr}`);
   });
-  return { url: await Promise.race([url, failed]), child, logs, exited };
+  const stop = async () => {
+    child.kill('SIGTERM');
+    return (await exited).code;
+  };
+  return { url: await Promise.race([url, failed]), child, logs, exited, stop };
 }
 
 /** Ends it, however the test went. */

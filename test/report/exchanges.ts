@@ -1,6 +1,6 @@
 /** Real requests to real servers, and what came back, as Markdown. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServerProcess } from './server-process.js';
+import { type ServerProcess, startServerProcess } from '../helpers/server-process.js';
 
 interface Request {
   readonly title: string;
@@ -92,7 +92,7 @@ export async function runExchanges(readme: string): Promise<{ exchanges: string;
 }
 
 async function withServer<T>(flags: readonly string[], work: (server: ServerProcess) => Promise<T>): Promise<T> {
-  const server = await ServerProcess.start(...flags);
+  const server = await startServerProcess({ flags });
   try {
     return await work(server);
   } finally {
