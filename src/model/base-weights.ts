@@ -81,12 +81,12 @@ async function fromHub(
   const failed = (reason: string, cause?: unknown) =>
     new DistilserveError(
       'download_failed',
-      `Expected ${repo}@${revision} from ${hub.endpoint} but ${reason}; check the id, the network, HF_ENDPOINT and HF_TOKEN, or give a folder with --base`,
+      `Expected ${repo}@${revision} from ${hub.endpoint ?? 'the hub'} but ${reason}; check the id, the network, HF_ENDPOINT and HF_TOKEN, or give a folder with --base`,
       { cause },
     );
   if (hub.offline) throw failed('HF_HUB_OFFLINE is set and the cache does not have it');
   try {
-    return { snapshot: await downloadFromHub(hub, repo, revision, signal), source: hub.endpoint };
+    return { snapshot: await downloadFromHub(hub, repo, revision, signal), source: hub.endpoint ?? 'the hub' };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw failed(hubErrorText(error), error);

@@ -59,7 +59,10 @@ export async function downloadFromHub(
   signal?: AbortSignal,
 ): Promise<Snapshot> {
   // A branch would put each file under the commit that last touched it: one commit for all of them.
-  const access = { hubUrl: hub.endpoint, ...(hub.token === undefined ? {} : { accessToken: hub.token }) };
+  const access = {
+    ...(hub.endpoint === undefined ? {} : { hubUrl: hub.endpoint }),
+    ...(hub.token === undefined ? {} : { accessToken: hub.token }),
+  };
   const ask = { ...access, fetch: fetchWithin(ANSWER_TIMEOUT_MS, signal) };
   const { sha } = await modelInfo({ name: repo, revision, additionalFields: ['sha'], ...ask });
   if (!COMMIT.test(sha)) {
@@ -117,7 +120,7 @@ interface OpenFile {
 }
 
 async function openFile(
-  access: { hubUrl: string; accessToken?: string },
+  access: { hubUrl?: string; accessToken?: string },
   repo: string,
   revision: string,
   path: string,

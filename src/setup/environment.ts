@@ -16,7 +16,8 @@ export interface SetupEnvironment {
 
 /** The Hugging Face hub's own variables, with the meaning they have for its Python client. */
 export interface HubSettings {
-  readonly endpoint: string;
+  /** Undefined: the hub client's own. */
+  readonly endpoint: string | undefined;
   readonly token: string | undefined;
   readonly cacheDir: string;
   readonly offline: boolean;
@@ -31,7 +32,7 @@ export function readSetupEnvironment(env: Variables = process.env): SetupEnviron
     libtorch: env.LIBTORCH || undefined,
     usePytorch: TRUE.test(env.LIBTORCH_USE_PYTORCH ?? ''),
     hub: {
-      endpoint: (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
+      endpoint: env.HF_ENDPOINT ? env.HF_ENDPOINT.replace(/\/+$/, '') : undefined,
       token: env.HF_TOKEN || undefined,
       cacheDir: resolve(env.HF_HUB_CACHE || join(env.HF_HOME || join(userCache, 'huggingface'), 'hub')),
       offline: TRUE.test(env.HF_HUB_OFFLINE ?? ''),
