@@ -8,7 +8,7 @@ import type { RequestLimits } from './limits.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import { errors } from './middleware/errors.js';
-import { observe } from './middleware/observe.js';
+import { observe, refuseUnreadableTarget } from './middleware/observe.js';
 import { predict } from './routes/predict.js';
 import { recommend } from './routes/recommend.js';
 
@@ -41,6 +41,7 @@ export function createApp(services: Services): Koa {
   const app = new Koa();
   app.use(observe(logger, metrics, new Set(routes.map((route) => route.path))));
   app.use(errors(logger));
+  app.use(refuseUnreadableTarget);
   app.use(refuseUnknownExpectation);
   app.use(router.routes());
   app.use(unrouted(routes));

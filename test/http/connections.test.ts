@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { post } from '../helpers/client.js';
+import { post, request } from '../helpers/client.js';
 import { exchange, open, readAnswer } from '../helpers/raw-http.js';
 import { startTestServer } from '../helpers/server.js';
 import { HeldEngine } from '../helpers/stand-ins.js';
@@ -53,6 +53,28 @@ describe('HttpServer', () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       engine.batches[0]!.answer();
       expect((await answer).status).to.equal(200);
+      await server.close();
+    });
+  });
+
+  describe('absolute targets', () => {
+    for (const target of ['http://[', 'http://[::1/', 'http://xn--a/']) {
+      it(`answers 400 to ${target}, which is no URL, and lives on`, async () => {
+        const server = await startTestServer();
+        const answer = await exchange(server.port, `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        expect(answer.status).to.equal(400);
+        expect(JSON.parse(answer.body)).to.have.nested.property('error.code', 'invalid_request');
+        // The log line comes after the answer, and was what ended the process.
+        while (!server.logs.some((line) => line.msg === 'request')) await new Promise(setImmediate);
+        expect((await request(`${server.url}/healthz`)).status).to.equal(200);
+        await server.close();
+      });
+    }
+
+    it('takes the path of one that is a URL', async () => {
+      const server = await startTestServer();
+      const answer = await exchange(server.port, 'GET http://any:1/healthz?q HTTP/1.1\r\nHost: x\r\n\r\n');
+      expect(answer.status).to.equal(200);
       await server.close();
     });
   });

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Middleware } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
+import { DistilserveError } from '../../domain/errors.js';
 import type { Logger } from '../logger.js';
 import type { Metrics } from '../metrics.js';
 
 const SANE_ID = /^[\w.:@+/=-]{1,128}$/;
 const LONGEST_LOGGED_PATH = 256;
+/** Logged for a target without a path to tell; the target itself may hold a query or a password. */
+const UNREADABLE_PATH = '(unreadable)';
 /** nginx's number for a client that left before its answer. */
 const CLIENT_GONE = 499;
 
@@ -23,17 +26,19 @@ export function observe(logger: Logger, metrics: Metrics, routes: ReadonlySet<st
     const requestId = SANE_ID.test(given) ? given : randomUUID();
     ctx.state.requestId = requestId;
     ctx.set('X-Request-Id', requestId);
+    // Here, not in the listener below: what throws there throws outside the middleware, and ends the process.
+    const path = pathOf(ctx) ?? UNREADABLE_PATH;
     // 'close' follows the last byte of the answer, or the client's leaving.
     ctx.res.once('close', () => {
       const elapsedMs = performance.now() - started;
       const status = ctx.res.headersSent ? ctx.res.statusCode : CLIENT_GONE;
       // One label for all unknown paths, or a scanner fills the registry.
-      metrics.observeRequest(routes.has(ctx.path) ? ctx.path : 'unknown', status, elapsedMs / 1000);
+      metrics.observeRequest(routes.has(path) ? path : 'unknown', status, elapsedMs / 1000);
       logger.info(
         {
           request_id: requestId,
           method: ctx.method,
-          path: ctx.path.slice(0, LONGEST_LOGGED_PATH),
+          path: path.slice(0, LONGEST_LOGGED_PATH),
           status,
           latency_ms: Number(elapsedMs.toFixed(3)),
           ...(ctx.state.errorCode === undefined ? {} : { error: ctx.state.errorCode }),
@@ -43,4 +48,22 @@ export function observe(logger: Logger, metrics: Metrics, routes: ReadonlySet<st
     });
     await next();
   };
+}
+
+/** 400 for a target that is no URL, such as `GET http://[ HTTP/1.1`: Node's HTTP parser lets it through. */
+export function refuseUnreadableTarget(ctx: Context, next: Next): Promise<void> {
+  if (pathOf(ctx) !== undefined) return next();
+  throw new DistilserveError(
+    'invalid_request',
+    'Expected a request target such as /predict but received one that is no URL; send the path alone',
+  );
+}
+
+/** Koa's `path` throws for an absolute target that is no URL. */
+function pathOf(ctx: Pick<Context, 'path'>): string | undefined {
+  try {
+    return ctx.path;
+  } catch {
+    return undefined;
+  }
 }
