@@ -27,8 +27,12 @@ torch::jit::Module read_module(const std::string& path, const Placement& placeme
     move_to(module, placement);
     module.eval();
     return module;
+  } catch (const c10::OutOfMemoryError&) {
+    throw;  // a c10::Error too, but the file is not at fault
   } catch (const c10::Error& error) {
     fail("model_invalid", "Expected TorchScript in '", path, "' but it does not load: ", error.what_without_backtrace());
+  } catch (const torch::jit::ErrorReport& error) {
+    fail("model_invalid", "Expected TorchScript in '", path, "' but it does not compile: ", error.what());
   }
 }
 
@@ -74,9 +78,9 @@ at::Tensor first_tensor(const c10::IValue& value) {
 std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Placement& placement) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<ScriptModel>> cache;
-  const std::string key = cache_key(path, placement);
   // Held while loading: threads that start together wait for the first one's copy instead of each reading their own.
   const std::lock_guard<std::mutex> lock(mutex);
+  const std::string key = cache_key(path, placement);
   if (auto shared = cache[key].lock()) return shared;
   auto model = std::make_shared<ScriptModel>(read_module(path, placement), placement);
   std::erase_if(cache, [](const auto& entry) { return entry.second.expired(); });
@@ -92,7 +96,13 @@ at::Tensor ScriptModel::embed(const RaggedIds& batch) const {
     fail("invalid_argument", "Expected a model with an embed() method but this TorchScript has none; ",
          "import it with this project's own commands to get one");
   }
-  return run("embed", batch);
+  at::Tensor embeddings = run("embed", batch);
+  // A half-precision norm is right to 3 digits only; whoever compares embeddings relies on 5.
+  if (placement_.dtype != at::kFloat) {
+    const c10::InferenceMode inference_mode;
+    embeddings /= at::linalg_vector_norm(embeddings, 2, {-1}, /*keepdim=*/true).clamp_min(1e-12);
+  }
+  return embeddings;
 }
 
 at::Tensor ScriptModel::run(const char* method, const RaggedIds& batch) const {

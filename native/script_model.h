@@ -25,7 +25,6 @@ class ScriptModel {
   at::Tensor embed(const RaggedIds& batch) const;
 
   const IdLimits& limits() const { return limits_; }
-  const Placement& placement() const { return placement_; }
 
  private:
   at::Tensor run(const char* method, const RaggedIds& batch) const;
