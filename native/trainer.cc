@@ -63,6 +63,7 @@ StepResult Trainer::step(const RaggedIds& batch, const int32_t* labels, double l
     }
     targets.data_ptr<int64_t>()[row] = labels[row];
   }
+  clear_gradients();  // those of a step that threw halfway
   module_.train();
   const PaddedGroup padded = pad_rows(batch, std::move(order), a.pad_token_id, placement_.device);
   const at::Tensor logits = module_.forward({padded.input_ids, padded.attention_mask}).toTensor();
@@ -75,10 +76,14 @@ StepResult Trainer::step(const RaggedIds& batch, const int32_t* labels, double l
   }
   result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.grad_norm);
   if (!result.skipped) update(learning_rate);
+  clear_gradients();
+  return result;
+}
+
+void Trainer::clear_gradients() {
   for (Group& group : groups_) {
     for (at::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
   }
-  return result;
 }
 
 double Trainer::clip_gradients() {
@@ -88,9 +93,10 @@ double Trainer::clip_gradients() {
     for (const at::Tensor& parameter : group.parameters) gradients.push_back(parameter.grad());
   }
   const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
-  // torch.nn.utils.clip_grad_norm_: scale by max_norm / (norm + 1e-6), only ever down.
+  // torch.nn.utils.clip_grad_norm_: scale by max_norm / (norm + 1e-6), only ever down. 0 is off, as in the Trainer of
+  // Hugging Face.
   const double scale = options_.max_grad_norm / (norm + 1e-6);
-  if (std::isfinite(norm) && scale < 1.0) at::_foreach_mul_(gradients, scale);
+  if (options_.max_grad_norm > 0 && std::isfinite(norm) && scale < 1.0) at::_foreach_mul_(gradients, scale);
   return norm;
 }
 

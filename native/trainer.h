@@ -21,7 +21,7 @@ struct TrainerOptions {
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0.01;
-  double max_grad_norm = 1.0;
+  double max_grad_norm = 1.0;  // 0: no clipping
 };
 
 struct StepResult {
@@ -41,8 +41,6 @@ class Trainer {
   // Writes TorchScript that torch.jit.load opens.
   void save(const std::string& path);
 
-  const Architecture& architecture() const { return options_.architecture; }
-
  private:
   struct Group {
     double weight_decay = 0;
@@ -50,6 +48,7 @@ class Trainer {
   };
 
   void add_groups();
+  void clear_gradients();
   double clip_gradients();
   void update(double learning_rate);
 

@@ -73,6 +73,17 @@ describe('Trainer#step()', () => {
     expectClose(trainer.logits(all.ids, all.offsets), training.logitsAfter.flat(), 1e-3, 'logits after training');
   });
 
+  it('does not clip at maxGradNorm 0, rather than take the gradients away', () => {
+    const [off, never, clipped] = [0, 1e9, 1e-3].map((maxGradNorm) => {
+      const trainer = newTrainer({ maxGradNorm });
+      trainer.step(all.ids, all.offsets, allLabels, 0.01);
+      trainer.step(all.ids, all.offsets, allLabels, 0.01);
+      return trainer.logits(all.ids, all.offsets);
+    });
+    expect(off).to.deep.equal(never);
+    expect(off).to.not.deep.equal(clipped);
+  });
+
   it('was recorded with gradients both above and below the norm they are clipped to', () => {
     const { gradNorms, maxGradNorm } = readFixture<TrainingRecord>('training.json');
     expect(Math.max(...gradNorms)).to.be.above(2 * maxGradNorm);
