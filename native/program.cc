@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <iomanip>
+#include <locale>
 #include <sstream>
 
 #include "error.h"
@@ -13,6 +14,7 @@ using torch::jit::Module;
 // A float as TorchScript reads it: never "0", which would be an int.
 std::string literal(double value) {
   std::ostringstream text;
+  text.imbue(std::locale::classic());
   text << std::scientific << std::setprecision(16) << value;
   return text.str();
 }
@@ -195,6 +197,9 @@ void check(const Architecture& a) {
   positive("max_position_embeddings", a.max_position_embeddings);
   if (a.dim % a.n_heads != 0) {
     fail("invalid_argument", "Expected dim (", a.dim, ") to be a multiple of n_heads (", a.n_heads, ")");
+  }
+  if (a.pad_token_id < 0 || a.pad_token_id >= a.vocab_size) {
+    fail("invalid_argument", "Expected pad_token_id from 0 to ", a.vocab_size - 1, " but received ", a.pad_token_id);
   }
   if (a.num_labels < 0) fail("invalid_argument", "Expected num_labels of 0 or more but received ", a.num_labels);
 }

@@ -32,7 +32,8 @@ void check_ragged(const RaggedIds& batch, const IdLimits& limits) {
   }
   for (int64_t index = 0; index < batch.tokens; ++index) {
     const int64_t id = batch.ids[index];
-    if (id < 0 || (limits.vocab_size >= 0 && id >= limits.vocab_size)) {
+    if (id < 0) fail("invalid_argument", "Expected token ids of 0 or more but received ", id, " at index ", index);
+    if (limits.vocab_size >= 0 && id >= limits.vocab_size) {
       fail("invalid_argument", "Expected token ids from 0 to ", limits.vocab_size - 1, " but received ", id, " at index ",
            index, "; the tokenizer does not belong to this model");
     }

@@ -2,7 +2,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,29 +16,37 @@
 namespace distilserve {
 namespace {
 
-// A file mapped read-only for as long as the object lives.
-class MappedFile {
+// A file that is read at given places. Not mapped: a map of a file that another process cuts ends this process.
+class File {
  public:
-  explicit MappedFile(const std::string& path) {
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail("model_missing", "Cannot open '", path, "': ", std::strerror(errno));
+  explicit File(const std::string& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) fail("model_missing", "Cannot open '", path, "': ", std::strerror(errno));
     struct stat status {};
-    if (fstat(descriptor, &status) == 0) size_ = static_cast<size_t>(status.st_size);
-    void* data = size_ > 0 ? mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
-    close(descriptor);
-    if (data == MAP_FAILED) fail("model_invalid", "Cannot map '", path, "' (", size_, " bytes)");
-    data_ = static_cast<char*>(data);
+    if (fstat(descriptor_, &status) == 0) size_ = static_cast<uint64_t>(status.st_size);
   }
-  ~MappedFile() { munmap(data_, size_); }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
+  ~File() { close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
 
-  char* data() const { return data_; }
-  size_t size() const { return size_; }
+  uint64_t size() const { return size_; }
+
+  void read(void* target, uint64_t bytes, uint64_t offset) const {
+    for (uint64_t done = 0; done < bytes;) {
+      const ssize_t count =
+          pread(descriptor_, static_cast<char*>(target) + done, bytes - done, static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) {
+        fail("model_invalid", "Expected ", bytes, " bytes at ", offset, " of '", path_, "' but reading stopped after ",
+             done, count < 0 ? std::string(": ") + std::strerror(errno) : std::string("; the file was cut"));
+      }
+      done += static_cast<uint64_t>(count);
+    }
+  }
 
  private:
-  char* data_ = nullptr;
-  size_t size_ = 0;
+  std::string path_;
+  int descriptor_;
+  uint64_t size_ = 0;
 };
 
 at::ScalarType scalar_type(const TensorSource& source) {
@@ -52,7 +59,7 @@ at::ScalarType scalar_type(const TensorSource& source) {
 }
 
 // A float32 copy of the source's data.
-at::Tensor read_tensor(const TensorSource& source, const MappedFile& file) {
+at::Tensor read_tensor(const TensorSource& source, const File& file) {
   const at::ScalarType type = scalar_type(source);
   uint64_t bytes = c10::elementSize(type);
   for (const int64_t size : source.shape) {
@@ -65,9 +72,8 @@ at::Tensor read_tensor(const TensorSource& source, const MappedFile& file) {
          " bytes) but its header says bytes ", source.begin, " to ", source.end, "; the file is cut or damaged");
   }
   at::Tensor tensor = at::empty(source.shape, at::kFloat);
-  // Data may start at any byte, so it goes through memcpy rather than a typed view of the map.
   at::Tensor raw = type == at::kFloat ? tensor : at::empty(source.shape, type);
-  std::memcpy(raw.data_ptr(), file.data() + source.begin, bytes);
+  file.read(raw.data_ptr(), bytes, source.begin);
   if (type != at::kFloat) tensor.copy_(raw);
   if (!at::isfinite(tensor).all().item<bool>()) {
     fail("model_invalid", "Expected tensor '", source.name, "' of ", source.file,
@@ -92,11 +98,11 @@ void initialise_head(const std::string& name, at::Tensor& parameter, at::Generat
 
 void load_weights(torch::jit::Module& module, const std::vector<TensorSource>& sources, uint64_t seed) {
   at::NoGradGuard no_grad;
-  std::map<std::string, std::unique_ptr<MappedFile>> files;
+  std::map<std::string, std::unique_ptr<File>> files;
   std::map<std::string, at::Tensor> tensors;
   for (const TensorSource& source : sources) {
     auto& file = files[source.file];
-    if (!file) file = std::make_unique<MappedFile>(source.file);
+    if (!file) file = std::make_unique<File>(source.file);
     if (!tensors.emplace(source.name, read_tensor(source, *file)).second) {
       fail("model_invalid", "Expected one tensor for '", source.name, "' but ", source.file, " brings a second one");
     }
