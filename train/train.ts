@@ -31,7 +31,7 @@ const FLAGS = {
   lr: number(2e-4, 'Highest learning rate', 0),
   weightDecay: number(0.01, 'AdamW weight decay; none on biases and LayerNorm', 0),
   warmup: number(0.1, 'Share of all steps over which the learning rate rises', 0, 1),
-  maxGradNorm: number(1, 'Gradients are scaled down to this norm', 0),
+  maxGradNorm: number(1, 'Gradients are scaled down to this norm; 0 leaves them', 0),
   maxLength: integer(256, 'Most tokens of a text', 4),
   seed: integer(42, 'Seed of the head, the dropout and the order of rows', 0),
   device: text('auto', 'auto, cpu or cuda:N'),

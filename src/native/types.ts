@@ -58,7 +58,7 @@ export interface TrainerOptions {
   /** Seeds the new head and the dropout. */
   seed: number;
   weightDecay: number;
-  /** Gradients are scaled down to this L2 norm. */
+  /** Gradients are scaled down to this L2 norm; 0 leaves them as they are. */
   maxGradNorm: number;
   threads: number;
   device: Device;
