@@ -20,7 +20,12 @@ import { sync } from './files.js';
 
 /** What a model folder must have, and what is taken along where it is there. */
 export const REQUIRED_FILES = ['config.json', 'tokenizer.json', 'model.safetensors'];
-const OPTIONAL_FILES = ['tokenizer_config.json', 'special_tokens_map.json', 'vocab.txt'];
+const OPTIONAL_FILES = [
+  'sentence_bert_config.json', // max_seq_length, often shorter than the position table
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'vocab.txt',
+];
 
 const COMMIT = /^[0-9a-f]{40}$/;
 /** The hub answers its questions in well under a second; where it is out of reach, waiting longer helps nobody. */
