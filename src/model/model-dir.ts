@@ -3,6 +3,7 @@
  *
  * `NAME` is a symbolic link to `NAME-<digest>`. A save writes a new directory, syncs it, and renames a new link over
  * the old one: a reader that resolved the link sees one model throughout. The version before stays for such readers.
+ * Saves under one name may overlap, in one process or several.
  */
 import {
   lstat,
@@ -114,13 +115,7 @@ export async function saveModelDir(path: string, files: ModelFiles): Promise<str
   try {
     await mkdir(staging);
     const digest = await writeFiles(staging, files);
-    const versioned = `${target}-${digest.slice(0, 12)}`;
-    await rename(staging, versioned).catch(async (error: NodeJS.ErrnoException) => {
-      // The same model was saved before: its directory is in place already.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      await rm(staging, { recursive: true });
-    });
-    await publish(target, basename(versioned));
+    await publish(target, staging, digest);
     return digest;
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
@@ -160,17 +155,77 @@ async function refuseForeign(target: string): Promise<void> {
   }
 }
 
-async function publish(target: string, version: string): Promise<void> {
-  const before = await readlink(target).catch(() => undefined);
+async function publish(target: string, staging: string, digest: string): Promise<void> {
+  const version = `${basename(target)}-${digest.slice(0, 12)}`;
+  // The link is there before what it names: while it is, no other save removes that (see removeOutdated).
   const link = stagingName(target);
   await symlink(version, link);
-  await rename(link, target);
-  await sync(dirname(target));
-  const pattern = new RegExp(`^${basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}-[0-9a-f]{12}$`);
-  for (const name of await readdir(dirname(target))) {
-    const outdated = pattern.test(name) && name !== version && name !== before;
-    if (outdated || isAbandoned(name, target)) await rm(join(dirname(target), name), { recursive: true });
+  try {
+    await putInPlace(target, staging, join(dirname(target), version), digest);
+    const before = await linkedName(target);
+    await rename(link, target);
+    await sync(dirname(target));
+    await removeOutdated(target, [version, before]);
+  } catch (error) {
+    await rm(link, { force: true });
+    throw error;
   }
+}
+
+/** Renames a new directory to its version's name; a sound one of the same digest stays, a damaged one gives way. */
+async function putInPlace(target: string, staging: string, versioned: string, digest: string): Promise<void> {
+  for (;;) {
+    try {
+      return await rename(staging, versioned);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    }
+    if (await isSound(versioned, digest)) return rm(staging, { recursive: true });
+    await discard(versioned, target);
+  }
+}
+
+async function isSound(dir: string, digest: string): Promise<boolean> {
+  try {
+    return (await openModelDir(dir)).digest === digest;
+  } catch (error) {
+    if (error instanceof DistilserveError) return false;
+    throw error;
+  }
+}
+
+/** Removes the versions that no name stands for: neither those `kept`, nor the link's, nor that of a save under way. */
+async function removeOutdated(target: string, kept: readonly (string | undefined)[]): Promise<void> {
+  const folder = dirname(target);
+  const names = await readdir(folder);
+  const staged = names.filter((name) => name.startsWith(`${basename(target)}.staging-`) && !isAbandoned(name, target));
+  const used = new Set([...kept, ...(await Promise.all(staged.map((name) => linkedName(join(folder, name)))))]);
+  // Read last: the link of a save under way may have become this one meanwhile.
+  used.add(await linkedName(target));
+  const pattern = new RegExp(`^${basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}-[0-9a-f]{12}$`);
+  for (const name of names) {
+    if (pattern.test(name) && !used.has(name)) await discard(join(folder, name), target);
+    if (isAbandoned(name, target)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** Takes a directory out of its name in one step before removing it: nobody ever sees half of it there. */
+async function discard(dir: string, target: string): Promise<void> {
+  const aside = stagingName(target);
+  try {
+    await rename(dir, aside);
+  } catch (error) {
+    // Another save took it away first.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await rm(aside, { recursive: true });
+}
+
+/** What a link names; undefined where there is none, or something else. */
+async function linkedName(path: string): Promise<string | undefined> {
+  return readlink(path).catch(() => undefined);
 }
 
 /** Whether something is there under the name; it may still be damaged. */

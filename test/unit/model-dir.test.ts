@@ -85,6 +85,28 @@ describe('saveModelDir()', () => {
     expect((await openModelDir(path)).digest).to.equal(first);
   });
 
+  it('leaves a sound model under the name when several are saved at once', async () => {
+    for (let round = 0; round < 20; round++) {
+      // Seed 0 comes back in every round: a version that others hold for outdated.
+      const seeds = [0, 3 * round + 1, 3 * round + 2];
+      const digests = await Promise.all(seeds.map((seed) => saveTinyClassifier(path, { seed })));
+      expect(digests).to.include((await openModelDir(path)).digest);
+    }
+    expect(readdirSync(scratch.dir).filter((name) => name.includes('staging'))).to.deep.equal([]);
+    await saveTinyClassifier(path, { seed: 1000 });
+    expect(readdirSync(scratch.dir), 'the link, its version and the one before').to.have.length(3);
+  });
+
+  for (const name of ['model.pt', 'manifest.json']) {
+    it(`mends a model whose ${name} was damaged when it is saved again`, async () => {
+      const digest = await saveTinyClassifier(path);
+      appendFileSync(join(path, name), ' ');
+      expect(await saveTinyClassifier(path)).to.equal(digest);
+      expect((await openModelDir(path)).digest).to.equal(digest);
+      expect(readdirSync(scratch.dir)).to.have.length(2);
+    });
+  }
+
   it('never replaces a directory or file that it did not make', async () => {
     mkdirSync(path);
     writeFileSync(join(path, 'thesis.txt'), 'mine');
