@@ -84,6 +84,17 @@ export function parseConfigJson(text: string, file: string): ModelConfig {
   };
 }
 
+/**
+ * A base's tokenizer.json with the model's own limit in place of what it says: other programs pad and cut as it tells
+ * them, and the default base's tells them to pad every text to 128 tokens.
+ *
+ * @throws DistilserveError model_invalid
+ */
+export function toTokenizerJson(text: string, maxLength: number): string {
+  const truncation = { direction: 'Right', max_length: maxLength, strategy: 'LongestFirst', stride: 0 };
+  return `${JSON.stringify({ ...parseObject(text, 'tokenizer.json'), truncation, padding: null })}\n`;
+}
+
 /** Parses a file's JSON object or says what is wrong with it. */
 export function parseObject(text: string, file: string): Json {
   let value: unknown;

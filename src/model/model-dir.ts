@@ -21,7 +21,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { DistilserveError, messageOf } from '../domain/errors.js';
 import { isAbandoned, sha256, sha256File, stagingName, sync } from './files.js';
-import { type ModelConfig, parseConfigJson, parseObject, toConfigJson } from './model-config.js';
+import { type ModelConfig, parseConfigJson, parseObject, toConfigJson, toTokenizerJson } from './model-config.js';
 
 const WEIGHTS = 'model.pt';
 const CONFIG = 'config.json';
@@ -100,7 +100,7 @@ export interface ModelFiles {
   config: ModelConfig;
   /** Writes model.pt to the path it is given. */
   writeWeights: (path: string) => void;
-  /** The tokenizer.json to be kept. */
+  /** The base's tokenizer.json; kept but for padding and truncation, which become the model's. */
   tokenizerJson: string;
   /** More files by name: metrics.json, README.md ... */
   extra?: Record<string, string>;
@@ -127,7 +127,7 @@ async function writeFiles(dir: string, files: ModelFiles): Promise<string> {
   files.writeWeights(join(dir, WEIGHTS));
   const texts: Record<string, string> = {
     [CONFIG]: `${JSON.stringify(toConfigJson(files.config), null, 2)}\n`,
-    [TOKENIZER]: files.tokenizerJson,
+    [TOKENIZER]: toTokenizerJson(files.tokenizerJson, files.config.maxLength),
     'tokenizer_config.json': `${JSON.stringify({ tokenizer_class: 'DistilBertTokenizerFast', model_max_length: files.config.maxLength }, null, 2)}\n`,
     ...files.extra,
   };
