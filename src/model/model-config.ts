@@ -59,6 +59,12 @@ export function parseConfigJson(text: string, file: string): ModelConfig {
   if (activation !== 'gelu' && activation !== 'relu') {
     throw invalid(file, `activation to be gelu or relu but received ${activation}`);
   }
+  const maxLength = read.number('max_length');
+  if (!Number.isInteger(maxLength) || maxLength < 1) {
+    throw invalid(file, `max_length to be an integer of at least 1 but received ${maxLength}`);
+  }
+  const temperature = read.number('temperature');
+  if (temperature <= 0) throw invalid(file, `temperature to be above 0 but received ${temperature}`);
   const base = json.base_model as { id?: unknown; sha256?: unknown } | undefined;
   return {
     kind,
@@ -78,8 +84,8 @@ export function parseConfigJson(text: string, file: string): ModelConfig {
       activation,
     },
     labels,
-    maxLength: read.number('max_length'),
-    temperature: read.number('temperature'),
+    maxLength,
+    temperature,
     baseModel: { id: String(base?.id ?? 'unknown'), sha256: String(base?.sha256 ?? '') },
   };
 }

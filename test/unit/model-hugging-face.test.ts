@@ -126,6 +126,10 @@ describe('parseConfigJson()', () => {
     ['labels that are a list of nothing', { id2label: null }, /id2label/],
     ['no max_length', { max_length: undefined }, /max_length/],
     ['a temperature that is no number', { temperature: 'warm' }, /temperature/],
+    ['a max_length of nothing', { max_length: 0 }, /max_length.*at least 1.*0/],
+    ['a max_length that is no integer', { max_length: 12.5 }, /max_length.*integer.*12\.5/],
+    ['a temperature of 0', { temperature: 0 }, /temperature.*above 0.*0/],
+    ['a temperature below 0', { temperature: -1 }, /temperature.*above 0.*-1/],
     ['another activation', { activation: 'tanh' }, /tanh/],
   ];
   for (const [what, change, message] of wrong) {
