@@ -14,10 +14,3 @@ export function onCircle(id: string, degrees: number, dim = 4): EmbeddedProduct 
 export function withCosine(id: string, cosine: number): EmbeddedProduct {
   return onCircle(id, (Math.acos(cosine) * 180) / Math.PI);
 }
-
-export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
-  return promise.then(
-    (value) => Promise.reject(new Error(`Expected a rejection but got ${JSON.stringify(value)}`)),
-    (error: Error) => error,
-  );
-}

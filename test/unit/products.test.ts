@@ -6,7 +6,7 @@ import { loadCatalogueConfig } from '../../train/lib/catalogue-flags.js';
 import { nearestShare, randomShare } from '../../train/lib/category-share.js';
 import { productText, readProducts } from '../../train/lib/products.js';
 import { termCosine, tfIdf } from '../../train/lib/tf-idf.js';
-import { rejection } from '../helpers/points.js';
+import { rejection } from '../helpers/rejection.js';
 
 const GOOD = '{"id":"007","name":"Mug","description":"Holds tea.","category":"Tea","brand":"Ö","price":4.5,"stock":3}';
 const PLAIN = '{"id":"7","name":"Cup","description":"Holds coffee."}';

@@ -7,8 +7,9 @@ import { loadConfig } from '../../src/config.js';
 import { DistilserveError } from '../../src/domain/errors.js';
 import { openStore, type StoreSettings } from '../../src/store/open-store.js';
 import type { VectorStore } from '../../src/store/vector-store.js';
-import { ENCODER, onCircle, rejection, withCosine } from '../helpers/points.js';
+import { ENCODER, onCircle, withCosine } from '../helpers/points.js';
 import { QdrantStandIn } from '../helpers/qdrant-stand-in.js';
+import { rejection } from '../helpers/rejection.js';
 
 /** Room for a store of one test: `settings` stays the same within it. */
 interface Place {

@@ -7,7 +7,8 @@ import type { DistilserveError } from '../../src/domain/errors.js';
 import { EmbeddedStore } from '../../src/store/embedded-store.js';
 import { packPoints } from '../../src/store/points.js';
 import { decodeStoreFile, encodeStoreFile } from '../../src/store/store-file.js';
-import { ENCODER, onCircle, rejection } from '../helpers/points.js';
+import { ENCODER, onCircle } from '../helpers/points.js';
+import { rejection } from '../helpers/rejection.js';
 
 describe('EmbeddedStore', () => {
   let dir: string;

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { DistilserveError } from '../../src/domain/errors.js';
 import { QdrantStore, type QdrantStoreOptions } from '../../src/store/qdrant-store.js';
-import { ENCODER, onCircle, rejection } from '../helpers/points.js';
+import { ENCODER, onCircle } from '../helpers/points.js';
 import { type Fault, QdrantStandIn, type SeenRequest } from '../helpers/qdrant-stand-in.js';
+import { rejection } from '../helpers/rejection.js';
 
 const KEY = 'secret-key-4711';
 const POINTS = [onCircle('SKU-1', 0), onCircle('SKU-2', 5), onCircle('SKU-3', 12)];
