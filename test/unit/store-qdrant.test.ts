@@ -181,23 +181,24 @@ describe('QdrantStore', () => {
   });
 
   it('leaves Qdrant alone after failures in a row, and comes back by itself', async () => {
-    const breaking = open({}, 150);
+    const breaking = open({}, 500);
     await breaking.neighbors('SKU-1', 1);
     failSearches({ kind: 'drop' });
     await unavailable(breaking.neighbors('SKU-1', 2));
     await unavailable(breaking.neighbors('SKU-1', 2));
     const before = searches();
-    const started = performance.now();
     expect((await unavailable(breaking.neighbors('SKU-1', 2))).message).to.contain('several times in a row');
-    expect(performance.now() - started).to.be.below(50);
     expect(searches()).to.equal(before);
-    await sleep(200);
+    await sleep(600);
     failSearches({ kind: 'delay', ms: 200 });
-    const probe = breaking.neighbors('SKU-1', 2);
-    const asked = performance.now();
+    let probing = true;
+    const probe = breaking.neighbors('SKU-1', 2).finally(() => {
+      probing = false;
+    });
     await unavailable(breaking.neighbors('SKU-1', 2));
-    expect(performance.now() - asked, 'refused while the probe is out').to.be.below(100);
+    expect(probing, 'refused while the probe is out').to.equal(true);
     expect(await probe).to.have.lengthOf(2);
+    expect(searches()).to.equal(before + 1);
     qdrant.fault = () => undefined;
     expect(await breaking.neighbors('SKU-1', 2)).to.have.lengthOf(2);
   });
