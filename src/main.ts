@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   logger.level = config.logLevel;
   const { placement, reason } = choosePlacement(config.device, config.dtype);
   const pool = await InferencePool.start({ modelDir: config.modelDir, placement, workers: config.workers });
-  const store = await openStore(config, await encoderDigest(config));
+  const store = openStore(config, await encoderDigest(config));
   const running = await startServer({
     engine: pool,
     store,

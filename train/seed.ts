@@ -14,7 +14,7 @@ await script(async () => {
   const { placement } = choosePlacement(config.device, config.dtype);
   const { points, encoderDigest, truncated } = await embedProducts(products, config.encoderDir, placement);
   const embedded = performance.now();
-  const store = await openStore(config, encoderDigest);
+  const store = openStore(config, encoderDigest);
   try {
     await store.replaceAll(points, encoderDigest);
     const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -74,14 +74,14 @@ function contract(name: string, makePlace: () => Promise<Place>): void {
       await place.leave();
     });
 
-    async function open(encoderDigest?: string): Promise<VectorStore> {
-      const store = await openStore(place.settings, encoderDigest);
+    function open(encoderDigest?: string): VectorStore {
+      const store = openStore(place.settings, encoderDigest);
       opened.push(store);
       return store;
     }
 
     async function seeded(...points: ReturnType<typeof onCircle>[]): Promise<VectorStore> {
-      const store = await open(ENCODER);
+      const store = open(ENCODER);
       await store.replaceAll(points, ENCODER);
       return store;
     }
@@ -177,7 +177,7 @@ function contract(name: string, makePlace: () => Promise<Place>): void {
         ...Array.from({ length: 300 }, (_, index) => onCircle(`${mark}-${index}`, index / 10)),
       ];
       const writer = await seeded(...catalogue('x'));
-      const reader = await open();
+      const reader = open();
       await reader.count();
       const kinds = new Set<string>();
       let writing = true;
@@ -201,11 +201,11 @@ function contract(name: string, makePlace: () => Promise<Place>): void {
 
     it('refuses the vectors of another encoder', async () => {
       await seeded(onCircle('a', 0), onCircle('b', 10));
-      const other = await open('f'.repeat(64));
+      const other = open('f'.repeat(64));
       const error = await rejection(other.neighbors('a', 5));
       expect(error).to.be.instanceOf(DistilserveError).with.property('code', 'encoder_mismatch');
       expect(error.message).to.contain('npm run seed');
-      expect(await (await open()).neighbors('a', 5)).to.have.lengthOf(1);
+      expect(await open().neighbors('a', 5)).to.have.lengthOf(1);
     });
 
     it('refuses points that are no good, and keeps what it has', async () => {
@@ -233,7 +233,7 @@ function contract(name: string, makePlace: () => Promise<Place>): void {
     });
 
     it('is unavailable until it is seeded, and then takes up what another process wrote', async () => {
-      const reader = await open(ENCODER);
+      const reader = open(ENCODER);
       for (const asked of [reader.neighbors('a', 5), reader.count()]) {
         const error = await rejection(asked);
         expect(error).to.be.instanceOf(DistilserveError).with.property('code', 'store_unavailable');
