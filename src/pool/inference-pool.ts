@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { DistilserveError, messageOf } from '../domain/errors.js';
+import { DistilserveError } from '../domain/errors.js';
 import type { ClassifiedBatch, InferenceEngine, Placement } from '../domain/types.js';
 import { openModelDir } from '../model/model-dir.js';
-import { fromReply, type WorkerReply, type WorkerSetup, type WorkerTask } from '../worker/protocol.js';
+import type { WorkerReply, WorkerSetup, WorkerTask } from '../worker/protocol.js';
+import { fromReply } from '../worker/reply.js';
+import { lostTask, shuttingDown } from './lost-task.js';
 
 export interface InferencePoolOptions {
   readonly modelDir: string;
@@ -100,20 +102,9 @@ export class InferencePool implements InferenceEngine {
   async #run(task: WorkerTask): Promise<ClassifiedBatch | undefined> {
     // Piscina starts threads anew for a task that comes after close().
     if (this.#closed !== undefined) throw shuttingDown();
-    return fromReply(await this.piscina.run(task).catch((error: unknown) => this.#died(error)));
+    const reply = await this.piscina.run(task).catch((error: unknown) => {
+      throw lostTask(error, this.#closed !== undefined);
+    });
+    return fromReply(reply);
   }
-
-  // A worker answers its own failures as replies; Piscina rejects only when the thread is gone or the pool closed.
-  #died(error: unknown): never {
-    if (this.#closed !== undefined) throw shuttingDown(error);
-    throw new DistilserveError(
-      'worker_died',
-      `The worker thread of this batch ended (${messageOf(error)}); it was replaced, try again`,
-      { cause: error },
-    );
-  }
-}
-
-function shuttingDown(cause?: unknown): DistilserveError {
-  return new DistilserveError('shutting_down', 'The server is shutting down', { cause });
 }

@@ -1,29 +1,36 @@
 /**
  * Piscina's entry: one thread that tokenizes and runs the model.
  *
- * It loads and warms the model before its first task. A failure to load is kept and answered to every task: a thread
- * that dies while starting would be replaced by Piscina without end, and the reason lost.
+ * It loads and warms the model before its first task. A failure to load does not end the thread, which Piscina would
+ * replace without end: it is answered to each task, after another try, for what was missing may have come back.
  */
 import { workerData } from 'piscina';
+import type { ClassifiedBatch } from '../domain/types.js';
 import { TextModel } from '../model/text-model.js';
-import { toReply, type WorkerReply, type WorkerSetup, type WorkerTask } from './protocol.js';
+import type { WarmTask, WorkerReply, WorkerSetup, WorkerTask } from './protocol.js';
+import { reply } from './reply.js';
 
 const WARM_TIMEOUT_MS = 60_000;
 
-async function start(): Promise<(task: WorkerTask) => Promise<WorkerReply>> {
-  try {
-    const { model: source, placement } = workerData as WorkerSetup;
-    const model = TextModel.load(source, placement);
-    await model.classify(['warm', 'a second and longer row, so that both shapes were seen once'], 1);
-    return async (task) => run(model, task).catch(toReply);
-  } catch (error) {
-    return async () => toReply(error);
-  }
+const setup = workerData as WorkerSetup;
+let ready: TextModel | undefined;
+
+async function warmModel(): Promise<TextModel> {
+  if (ready !== undefined) return ready;
+  const model = TextModel.load(setup.model, setup.placement);
+  await model.classify(['warm', 'a second and longer row, so that both shapes were seen once'], 1);
+  ready = model;
+  return model;
 }
 
-async function run(model: TextModel, task: WorkerTask): Promise<WorkerReply> {
-  if (task.kind === 'classify') return { ok: true, value: await model.classify(task.texts, task.threads) };
-  const { arrivals, workers } = task;
+async function run(task: WorkerTask): Promise<ClassifiedBatch | undefined> {
+  const model = await warmModel();
+  if (task.kind === 'classify') return model.classify(task.texts, task.threads);
+  waitForOthers(task);
+  return undefined;
+}
+
+function waitForOthers({ arrivals, workers }: WarmTask): void {
   Atomics.add(arrivals, 0, 1);
   Atomics.notify(arrivals, 0);
   for (let seen = Atomics.load(arrivals, 0); seen < workers; seen = Atomics.load(arrivals, 0)) {
@@ -31,7 +38,11 @@ async function run(model: TextModel, task: WorkerTask): Promise<WorkerReply> {
       throw new Error(`Expected ${workers} workers to be ready but only ${seen} were after ${WARM_TIMEOUT_MS} ms`);
     }
   }
-  return { ok: true, value: undefined };
+}
+
+async function start(): Promise<(task: WorkerTask) => Promise<WorkerReply>> {
+  await reply(warmModel);
+  return (task) => reply(() => run(task));
 }
 
 export default start();

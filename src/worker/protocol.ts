@@ -1,7 +1,7 @@
-/** The wire between the pool and its worker threads: structured clones only, since errors lose their class on the way. */
-import { DistilserveError, type ErrorCode, isErrorCode, messageOf } from '../domain/errors.js';
+/** What the inference pool and its threads say to each other. */
 import type { ClassifiedBatch, Placement } from '../domain/types.js';
 import type { ModelDir } from '../model/model-dir.js';
+import type { Reply } from './reply.js';
 
 /** What each worker is started with. */
 export interface WorkerSetup {
@@ -24,18 +24,4 @@ export interface WarmTask {
 
 export type WorkerTask = ClassifyTask | WarmTask;
 
-export type Reply<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: { readonly code: ErrorCode; readonly message: string } };
-
 export type WorkerReply = Reply<ClassifiedBatch | undefined>;
-
-export function toReply(error: unknown): WorkerReply {
-  const code = (error as { code?: unknown }).code;
-  return { ok: false, error: { code: isErrorCode(code) ? code : 'internal', message: messageOf(error) } };
-}
-
-export function fromReply<T>(reply: Reply<T>): T {
-  if (reply.ok) return reply.value;
-  throw new DistilserveError(reply.error.code, reply.error.message);
-}

@@ -1,19 +1,14 @@
 import Piscina from 'piscina';
-import { DistilserveError } from '../domain/errors.js';
 import { encodeStoreFile, publishFile } from '../store/store-file.js';
 import { StoreReader } from '../store/store-reader.js';
-import { type StoreReply, type StoreTask, type StoreWorkerData, toFailure } from './store-protocol.js';
+import { type Reply, reply } from './reply.js';
+import type { StoreTask, StoreWorkerData } from './store-protocol.js';
 
 const { path, encoderDigest } = Piscina.workerData as StoreWorkerData;
 const reader = new StoreReader(path, encoderDigest);
 
-export default async function run(task: StoreTask): Promise<StoreReply> {
-  try {
-    return { ok: true, value: await perform(task) };
-  } catch (error) {
-    if (!(error instanceof DistilserveError)) throw error;
-    return { ok: false, error: toFailure(error) };
-  }
+export default function run(task: StoreTask): Promise<Reply<unknown>> {
+  return reply(() => perform(task));
 }
 
 function perform(task: StoreTask): unknown {

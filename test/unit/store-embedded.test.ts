@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import type { DistilserveError } from '../../src/domain/errors.js';
 import { EmbeddedStore } from '../../src/store/embedded-store.js';
@@ -80,6 +82,28 @@ describe('EmbeddedStore', () => {
     );
     await blocked.close();
     expect((await readdir(dir)).sort()).to.deep.equal(['products.store', 'taken']);
+  });
+
+  it('answers worker_died to the tasks of a thread that ends, whatever ends it, and goes on in another', async () => {
+    await store.replaceAll([onCircle('a', 0), onCircle('b', 10)], ENCODER);
+    for (const end of ['exit', 'error'] as const) {
+      const started = once(process, 'worker');
+      const own = new EmbeddedStore(path, ENCODER);
+      const [thread] = (await started) as [Worker];
+      const dying = rejection(own.neighbors('a', 1), 'worker_died');
+      // What Node makes of an exception that nobody caught in the thread.
+      if (end === 'error') thread.emit('error', new Error('out of luck'));
+      else await thread.terminate();
+      expect((await dying).message).to.include('try again');
+      expect(await own.neighbors('a', 1)).to.have.lengthOf(1);
+      await own.close();
+    }
+  });
+
+  it('refuses tasks once it is closed, and starts no thread for them', async () => {
+    await store.close();
+    await rejection(store.count(), 'shutting_down');
+    await store.close();
   });
 
   it('does not hold up the event loop while it reads and searches a large catalogue', async function largeCatalogue() {
