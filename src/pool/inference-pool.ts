@@ -1,3 +1,4 @@
+import { type FileHandle, open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { DistilserveError } from '../domain/errors.js';
@@ -21,6 +22,8 @@ export class InferencePool implements InferenceEngine {
 
   private constructor(
     private readonly piscina: Piscina<WorkerTask, WorkerReply>,
+    /** The model's files, kept open for the workers that replace others. */
+    private readonly files: readonly FileHandle[],
     readonly workers: number,
     readonly model: { digest: string; labels: readonly string[]; maxLength: number; baseModel: string },
   ) {}
@@ -35,7 +38,9 @@ export class InferencePool implements InferenceEngine {
     if (source.config.kind !== 'classifier') {
       throw new DistilserveError('model_invalid', `Expected a classifier in ${modelDir} but it holds an encoder`);
     }
-    const setup: WorkerSetup = { model: source, placement };
+    const [weights, tokenizer] = await Promise.all([open(source.weightsPath), open(source.tokenizerPath)]);
+    const held = { weightsPath: pathOf(weights), tokenizerPath: pathOf(tokenizer) };
+    const setup: WorkerSetup = { model: source, placement, held };
     const piscina = new Piscina<WorkerTask, WorkerReply>({
       filename: new URL('../worker/inference-worker.js', import.meta.url).href,
       minThreads: workers,
@@ -43,7 +48,7 @@ export class InferencePool implements InferenceEngine {
       workerData: setup,
     });
     const { labels, maxLength, baseModel } = source.config;
-    const pool = new InferencePool(piscina, workers, {
+    const pool = new InferencePool(piscina, [weights, tokenizer], workers, {
       digest: source.digest,
       labels,
       maxLength,
@@ -56,6 +61,7 @@ export class InferencePool implements InferenceEngine {
       await pool.#warm();
     } catch (error) {
       await piscina.destroy();
+      await pool.#release();
       throw error;
     }
     return pool;
@@ -83,8 +89,12 @@ export class InferencePool implements InferenceEngine {
 
   /** Lets running batches finish, then ends the threads; idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.piscina.close();
+    this.#closed ??= this.piscina.close().then(() => this.#release());
     return this.#closed;
+  }
+
+  async #release(): Promise<void> {
+    await Promise.all(this.files.map((file) => file.close()));
   }
 
   async #warm(): Promise<void> {
@@ -107,4 +117,9 @@ export class InferencePool implements InferenceEngine {
     });
     return fromReply(reply);
   }
+}
+
+/** A path to an open file, good in every thread, also when no directory has the file any more (Linux). */
+function pathOf({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`;
 }

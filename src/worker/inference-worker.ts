@@ -4,6 +4,7 @@
  * It loads and warms the model before its first task. A failure to load does not end the thread, which Piscina would
  * replace without end: it is answered to each task, after another try, for what was missing may have come back.
  */
+import { existsSync } from 'node:fs';
 import { workerData } from 'piscina';
 import type { ClassifiedBatch } from '../domain/types.js';
 import { TextModel } from '../model/text-model.js';
@@ -17,7 +18,9 @@ let ready: TextModel | undefined;
 
 async function warmModel(): Promise<TextModel> {
   if (ready !== undefined) return ready;
-  const model = TextModel.load(setup.model, setup.placement);
+  const { model: source, placement, held } = setup;
+  // A worker that replaces another may come after two saves over the model's name, which removed its directory.
+  const model = TextModel.load(existsSync(source.dir) ? source : { ...source, ...held }, placement);
   await model.classify(['warm', 'a second and longer row, so that both shapes were seen once'], 1);
   ready = model;
   return model;

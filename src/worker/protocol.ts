@@ -7,6 +7,8 @@ import type { Reply } from './reply.js';
 export interface WorkerSetup {
   readonly model: ModelDir;
   readonly placement: Placement;
+  /** The same files as the pool holds them open: they can be read after later saves removed the directory. */
+  readonly held: Pick<ModelDir, 'weightsPath' | 'tokenizerPath'>;
 }
 
 export interface ClassifyTask {

@@ -1,5 +1,6 @@
 /** Threads of the real pool that end, under the real server. */
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -68,6 +69,15 @@ describe('InferencePool', () => {
     expect((await warning)[0]).to.include({ name: 'InferenceWorkerWarning', message: 'out of luck' });
     expect((await pool.classify(['good', 'bad'])).results).to.deep.equal(before.results);
     expect(pool.replacedWorkers).to.equal(1);
+  });
+
+  it('replaces threads with the same model after its directory was removed by later saves', async () => {
+    const before = await pool.classify(['good', 'bad']);
+    await rm(suite.dir, { recursive: true });
+    await endThreads();
+    for (let batch = 0; batch < 2 * WORKERS; batch++) {
+      expect((await pool.classify(['good', 'bad'])).results).to.deep.equal(before.results);
+    }
   });
 
   it('finishes the batches that run before it closes, and refuses those that come later', async () => {
