@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import type { Piscina } from 'piscina';
 import { InferencePool } from '../../src/pool/inference-pool.js';
@@ -110,11 +111,15 @@ describe('InferencePool.start()', () => {
   it('says why a model cannot be served, and leaves no thread behind', async () => {
     const modelDir = join(suite.dir, 'too-long');
     await saveTinyClassifier(modelDir, { config: { maxLength: 65 } });
+    const threads: Worker[] = [];
+    const note = (thread: Worker) => threads.push(thread);
+    process.on('worker', note);
     const error = await rejection(InferencePool.start({ modelDir, placement, workers: WORKERS }), 'model_invalid');
+    process.off('worker', note);
     expect(error.message).to.include('max_length');
-    const encoder = join(suite.dir, 'encoder');
-    await saveTinyClassifier(encoder, { config: { kind: 'encoder', labels: [] } });
-    await rejection(InferencePool.start({ modelDir: encoder, placement, workers: WORKERS }), 'model_invalid');
+    expect(threads).to.have.length(WORKERS);
+    // A thread that has ended has no id any more.
+    expect(threads.map(({ threadId }) => threadId)).to.deep.equal([-1, -1]);
   });
 });
 
