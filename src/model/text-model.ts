@@ -56,14 +56,11 @@ export class TextModel {
         `Expected ${width} logits a text (the labels of config.json) but the weights give ${probabilities.length / texts.length}`,
       );
     }
-    const results = texts.map((_, row) => {
-      const best = argmax(probabilities.subarray(row * width, (row + 1) * width));
-      return {
-        label: config.labels[best] as string,
-        confidence: probabilities[row * width + best] as number,
-        truncated: truncated[row] as boolean,
-      };
-    });
+    const results = argmaxRows(probabilities, width).map((best, row) => ({
+      label: config.labels[best] as string,
+      confidence: probabilities[row * width + best] as number,
+      truncated: truncated[row] as boolean,
+    }));
     const timings = { tokenizeMs: tokenized - start, forwardMs: performance.now() - tokenized };
     return { results, tokens: ids.length, threads, timings };
   }
@@ -83,11 +80,13 @@ export class TextModel {
   }
 }
 
-/** Index of the largest value; the first of equal ones. */
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let index = 1; index < values.length; index++) {
-    if ((values[index] as number) > (values[best] as number)) best = index;
-  }
-  return best;
+/** Index of the largest value of each row of [rows, width]; the first of equal ones. */
+export function argmaxRows(values: Float32Array, width: number): number[] {
+  return Array.from({ length: values.length / width }, (_, row) => {
+    let best = 0;
+    for (let index = 1; index < width; index++) {
+      if ((values[row * width + index] as number) > (values[row * width + best] as number)) best = index;
+    }
+    return best;
+  });
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { argmaxRows, classificationMetrics, confusionTable } from '../../train/lib/metrics.js';
+import { classificationMetrics, confusionTable } from '../../train/lib/metrics.js';
 
 describe('classificationMetrics()', () => {
   it('gives what was worked out by hand for three classes', () => {
@@ -44,12 +44,5 @@ describe('confusionTable()', () => {
       ['no', '3', '1'],
       ['yes', '0', '12'],
     ]);
-  });
-});
-
-describe('argmaxRows()', () => {
-  it('gives the largest of each row, the first of equal ones', () => {
-    const logits = Float32Array.from([0, 1, -1, -3, -2, -2, 5, 5, 5]);
-    expect(argmaxRows(logits, 3)).to.deep.equal([1, 1, 0]);
   });
 });

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openModelDir } from '../../src/model/model-dir.js';
-import { TextModel } from '../../src/model/text-model.js';
+import { argmaxRows, TextModel } from '../../src/model/text-model.js';
 import { type DistilBertRecord, readFixture } from '../helpers/fixtures.js';
 import { rejection } from '../helpers/rejection.js';
 import { useScratch } from '../helpers/scratch.js';
@@ -126,5 +126,12 @@ describe('TextModel.load()', () => {
     const absent = join(scratch.dir, 'absent');
     expect(() => TextModel.load({ ...source, tokenizerPath: absent }, CPU)).to.throw(absent);
     expect(() => TextModel.load({ ...source, weightsPath: absent }, CPU)).to.throw(absent);
+  });
+});
+
+describe('argmaxRows()', () => {
+  it('gives the largest of each row, the first of equal ones', () => {
+    const logits = Float32Array.from([0, 1, -1, -3, -2, -2, 5, 5, 5]);
+    expect(argmaxRows(logits, 3)).to.deep.equal([1, 1, 0]);
   });
 });

@@ -38,11 +38,3 @@ export function confusionTable(labels: readonly string[], confusion: number[][])
   );
   return [header, ...lines].join('\n');
 }
-
-/** Index of the largest of each row of logits [rows, classes]. */
-export function argmaxRows(logits: Float32Array, classes: number): number[] {
-  return Array.from({ length: logits.length / classes }, (_, row) => {
-    const values = logits.subarray(row * classes, (row + 1) * classes);
-    return values.reduce((best, value, index) => (value > (values[best] as number) ? index : best), 0);
-  });
-}
