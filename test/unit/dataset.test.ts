@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { loadDataset } from '../../train/lib/dataset.js';
 import { parseLabelMap, readExamples } from '../../train/lib/examples.js';
 import { readRows } from '../../train/lib/rows.js';
@@ -169,6 +170,12 @@ describe('loadDataset()', () => {
     }));
   }
 
+  async function idOf(token: string): Promise<number> {
+    const { ids } = await Tokenizer.load(options.tokenizerPath, 12).encode([token]);
+    expect(ids, `[CLS] ${token} [SEP]`).to.have.length(3);
+    return ids[1] as number;
+  }
+
   function count(labels: Int32Array, label: number): number {
     return labels.filter((one) => one === label).length;
   }
@@ -179,16 +186,17 @@ describe('loadDataset()', () => {
         { text: 'so so', label: 'neutral', split: 'test' },
         { text: 'good', label: 'positive', split: 'train' },
         { text: 'bad', label: 'negative', split: 'train' },
+        { text: 'so', label: 'neutral', split: 'train' },
         { text: 'very very very very very very very very very very very bad', label: 'negative', split: 'test' },
       ]),
       options,
     );
     expect(data.labels).to.deep.equal(['negative', 'neutral', 'positive']);
-    expect(data.trainLabels).to.deep.equal(Int32Array.from([2, 0]));
+    expect(data.trainLabels).to.deep.equal(Int32Array.from([2, 0, 1]));
     expect(data.testLabels).to.deep.equal(Int32Array.from([1, 0]));
-    expect(data.lengths).to.deep.equal([3, 3]);
+    expect(data.lengths).to.deep.equal([3, 3, 3]);
     expect(data.test.offsets).to.deep.equal(Int32Array.from([0, 4, 16]));
-    expect(data.summary).to.include('4 rows').and.to.include('2 to train on').and.to.include('1 cut to 12 tokens');
+    expect(data.summary).to.include('5 rows').and.to.include('3 to train on').and.to.include('1 cut to 12 tokens');
   });
 
   it('holds out a stratified tenth where there is no split, and the same one for the same seed', async () => {
@@ -213,6 +221,43 @@ describe('loadDataset()', () => {
     expect(trainLabels.length + testLabels.length).to.equal(100);
   });
 
+  it('draws a held-out tenth from data with duplicates, all rows of a text on one side', async () => {
+    // Each text three times but for case and punctuation; 'x' in a row is its number.
+    const file = writeRows(
+      ['a', 'b'].flatMap((label) =>
+        rowsOf(label, 40).flatMap((row) => {
+          const { text } = row as { text: string };
+          return [row, { text: `${text.toUpperCase()}!`, label }, { text: `  ${text} `, label: 'b' }];
+        }),
+      ),
+    );
+    const { test, train, testLabels } = await loadDataset(file, { ...options, maxLength: 512 });
+    expect(testLabels).to.have.length(2 * 3 * 4);
+    const keys = ({ ids, offsets }: typeof test) =>
+      Array.from({ length: offsets.length - 1 }, (_, row) =>
+        ids
+          .slice(offsets[row], offsets[row + 1])
+          .filter((id) => id !== bang)
+          .join(),
+      );
+    const bang = await idOf('!');
+    const [held, trained] = [new Set(keys(test)), new Set(keys(train))];
+    expect([held.size, trained.size]).to.deep.equal([8, 72]);
+    expect([...held].filter((key) => trained.has(key))).to.deep.equal([]);
+  });
+
+  it('tells texts without letters and digits apart', async () => {
+    const data = await loadDataset(
+      writeRows([
+        ...rowsOf('good', 5, { split: 'train' }),
+        { text: ':)', label: 'good', split: 'test' },
+        { text: ':(', label: 'bad', split: 'train' },
+      ]),
+      options,
+    );
+    expect([data.trainLabels.length, data.testLabels.length]).to.deep.equal([6, 1]);
+  });
+
   const wrong: [string, object[], RegExp][] = [
     ['only one label', rowsOf('a', 20), /two labels.*'a'/],
     ['an unknown split', [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5, { split: 'dev' })], /dev/],
@@ -226,6 +271,17 @@ describe('loadDataset()', () => {
         { text: 'not  bad', label: 'b', split: 'test' },
       ],
       /both splits.*not {2}bad/,
+    ],
+    [
+      'a text of signs in both splits',
+      [...rowsOf('a', 5, { split: 'train' }), ...['train', 'test'].map((split) => ({ text: ':)', label: 'b', split }))],
+      /both splits.*:\)/,
+    ],
+    ['a label of one row, which is held out', [...rowsOf('a', 20), ...rowsOf('typo', 1)], /'typo'.*held out/],
+    [
+      'a label of test rows only',
+      [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5, { split: 'test' })],
+      /'b'.*held out/,
     ],
   ];
   for (const [what, rows, message] of wrong) {

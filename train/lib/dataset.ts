@@ -4,7 +4,7 @@ import { lengthOf } from './batches.js';
 import { type Example, type ExampleColumns, readExamples } from './examples.js';
 import { randomNumbers, shuffled } from './random.js';
 
-/** Share of the rows held out where the file has no split column. */
+/** Share of each label's texts held out where the file has no split column. */
 const HELD_OUT = 0.1;
 
 /** Tokenized training and held-out rows. */
@@ -32,7 +32,8 @@ export interface DatasetOptions {
 /**
  * Reads a file of labelled texts, holds rows out (those of its split `test`, else a stratified tenth) and tokenizes.
  *
- * @throws DistilserveError data_invalid: fewer than two labels, an unknown split, or a text in both splits
+ * @throws DistilserveError data_invalid: fewer than two labels, a label without training rows, an unknown split, or a
+ *   text in both splits
  */
 export async function loadDataset(file: string, options: DatasetOptions): Promise<Dataset> {
   const { examples, unmapped } = await readExamples(file, options.columns);
@@ -41,7 +42,7 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
     throw new DistilserveError('data_invalid', `Expected at least two labels in ${file} but found only '${labels[0]}'`);
   }
   const { train, test } = split(examples, options.seed, file);
-  refuseOverlap(train, test, file);
+  refuseUntrained(labels, train, file);
   const tokenizer = Tokenizer.load(options.tokenizerPath, options.maxLength);
   const encodedTrain = await tokenizer.encode(train.map((example) => example.text));
   const encodedTest = await tokenizer.encode(test.map((example) => example.text));
@@ -78,42 +79,66 @@ function split(examples: readonly Example[], seed: number, file: string): { trai
     if (train.length === 0 || test.length === 0) {
       throw new DistilserveError('data_invalid', `Expected rows of both splits, train and test, in ${file}`);
     }
+    refuseOverlap(train, test, file);
     return { train, test };
   }
   return stratifiedSplit(examples, seed);
 }
 
+/** Holds out a tenth of each label's different texts; rows of one text stay together, under the label of the first. */
 function stratifiedSplit(examples: readonly Example[], seed: number): { train: Example[]; test: Example[] } {
   const random = randomNumbers(seed);
-  const byLabel = new Map<string, Example[]>();
-  for (const example of examples) {
-    const rows = byLabel.get(example.label);
-    if (rows === undefined) byLabel.set(example.label, [example]);
-    else rows.push(example);
-  }
+  const texts = groupBy(examples, (example) => textKey(example.text));
+  const byLabel = groupBy(texts.values(), ([first]) => (first as Example).label);
   const train: Example[] = [];
   const test: Example[] = [];
   for (const label of [...byLabel.keys()].sort()) {
-    const rows = shuffled(byLabel.get(label) as Example[], random);
-    const held = Math.max(1, Math.round(rows.length * HELD_OUT));
-    test.push(...rows.slice(0, held));
-    train.push(...rows.slice(held));
+    const groups = shuffled(byLabel.get(label) as Example[][], random);
+    const held = Math.max(1, Math.round(groups.length * HELD_OUT));
+    test.push(...groups.slice(0, held).flat());
+    train.push(...groups.slice(held).flat());
   }
   return { train, test };
 }
 
+function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** The same for texts that differ in case and punctuation only; a text of nothing else (`:)`) is its own. */
+function textKey(text: string): string {
+  const words = text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim();
+  return words === '' ? text : words;
+}
+
 function refuseOverlap(train: readonly Example[], test: readonly Example[], file: string): void {
-  const key = (text: string) =>
-    text
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, ' ')
-      .trim();
-  const seen = new Set(train.map((example) => key(example.text)));
-  const both = test.find((example) => seen.has(key(example.text)));
+  const seen = new Set(train.map((example) => textKey(example.text)));
+  const both = test.find((example) => seen.has(textKey(example.text)));
   if (both !== undefined) {
     throw new DistilserveError(
       'data_invalid',
       `Expected no text in both splits of ${file} but found '${both.text.slice(0, 80)}'; remove the duplicates`,
+    );
+  }
+}
+
+function refuseUntrained(labels: readonly string[], train: readonly Example[], file: string): void {
+  const trained = new Set(train.map((example) => example.label));
+  const untrained = labels.find((label) => !trained.has(label));
+  if (untrained !== undefined) {
+    throw new DistilserveError(
+      'data_invalid',
+      `Expected rows of every label to train on but all of '${untrained}' in ${file} are held out (at least one text of each label is); add rows, or leave the label out with --label-map`,
     );
   }
 }
