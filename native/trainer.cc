@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "error.h"
+#include "model_file.h"
 #include "program.h"
 
 namespace distilserve {
@@ -128,17 +129,17 @@ at::Tensor Trainer::logits(const RaggedIds& batch) {
 
 void Trainer::save(const std::string& path) {
   module_.eval();
-  if (placement_.device.is_cpu()) return module_.save(path);
+  if (placement_.device.is_cpu()) return write_module(module_, path);
   torch::jit::Module copy = module_.deepcopy();
   copy.to(at::kCPU);
-  copy.save(path);
+  write_module(copy, path);
 }
 
 void write_model(const Architecture& architecture, const std::vector<TensorSource>& weights, uint64_t seed,
                  const std::string& path) {
   torch::jit::Module module = build_model(architecture, weights, seed);
   module.eval();
-  module.save(path);
+  write_module(module, path);
 }
 
 }  // namespace distilserve

@@ -32,6 +32,7 @@ export const HTTP_STATUS = {
   model_invalid: 500,
   data_invalid: 500,
   download_failed: 500,
+  storage_failed: 500,
   encoder_mismatch: 500,
 } as const;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readSafetensorsHeader } from '../../src/model/safetensors.js';
@@ -218,6 +218,16 @@ describe('new Trainer()', () => {
 });
 
 describe('Trainer#save()', () => {
+  it('says that the disk is full, and lives', function fullDisk() {
+    if (!existsSync('/dev/full')) {
+      console.log('    skipped: this system has no /dev/full');
+      this.skip();
+    }
+    const trainer = newTrainer();
+    expect(thrown(() => trainer.save('/dev/full'), 'storage_failed')).to.include("'/dev/full': No space left");
+    expect(() => trainer.save(join(suite.dir, 'after.pt'))).not.to.throw();
+  });
+
   it('writes TorchScript that gives the same logits, dropout off', () => {
     const trainer = newTrainer(withDropout(0.5));
     for (let step = 0; step < 3; step++) trainer.step(all.ids, all.offsets, allLabels, 1e-3);
@@ -236,7 +246,7 @@ describe('Trainer#save()', () => {
   });
 
   it('says where it cannot write', () => {
-    thrown(() => newTrainer().save(join(suite.dir, 'no/such/folder/model.pt')), 'native_failure');
+    thrown(() => newTrainer().save(join(suite.dir, 'no/such/folder/model.pt')), 'storage_failed');
   });
 });
 
