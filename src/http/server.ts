@@ -28,6 +28,8 @@ const LIMITS: ServerOptions = {
 /** How long a connection stays after an answer to what is no HTTP, so that the client can read it. */
 const LINGER_MS = 500;
 const SWEEP_MS = 50;
+/** How long a stop waits for a request that has not begun, or whose head is not whole. */
+const STOP_GRACE_MS = 250;
 
 type ParserError = Error & { readonly code?: string };
 
@@ -83,8 +85,11 @@ export class HttpServer {
     let finished = true;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const res of this.#inFlight) res.shouldKeepAlive = false;
-    this.#closeIdle();
-    const sweep = setInterval(() => this.#closeIdle(), SWEEP_MS);
+    const graceEnds = performance.now() + STOP_GRACE_MS;
+    const sweep = setInterval(() => {
+      this.#server.closeIdleConnections();
+      if (performance.now() >= graceEnds) this.#closeWithoutRequest();
+    }, SWEEP_MS);
     const timer = setTimeout(() => {
       finished = false;
       this.#server.closeAllConnections();
@@ -95,10 +100,13 @@ export class HttpServer {
     return finished;
   }
 
-  #closeIdle(): void {
-    this.#server.closeIdleConnections();
-    // Node counts a connection on which nothing ever came as busy, until headersTimeout.
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+  /**
+   * Node counts a connection on which no whole request head came as busy, and looks at no timeout once it is closing.
+   * One whose writing has ended is on its way out with an answer that its client may still read.
+   */
+  #closeWithoutRequest(): void {
+    const busy = new Set([...this.#inFlight].map((res) => res.req.socket));
+    for (const socket of this.#sockets) if (!busy.has(socket) && !socket.writableEnded) socket.destroy();
   }
 
   #onClientError(error: ParserError, socket: Duplex): void {
