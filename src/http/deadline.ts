@@ -8,7 +8,7 @@ import { DistilserveError } from '../domain/errors.js';
  * @throws DistilserveError deadline_exceeded; an AbortError when the client left; what `work` throws
  */
 export async function withDeadline<T>(
-  ctx: Context,
+  ctx: Pick<Context, 'res'>,
   timeoutMs: number,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -20,7 +20,9 @@ export async function withDeadline<T>(
   });
   const leave = () => controller.abort();
   const timer = setTimeout(() => controller.abort(deadlineExceeded(timeoutMs)), timeoutMs);
-  ctx.res.once('close', leave);
+  // A response that is closed already tells nobody again.
+  if (ctx.res.closed) leave();
+  else ctx.res.once('close', leave);
   try {
     return await Promise.race([aborted, work(signal)]);
   } finally {
