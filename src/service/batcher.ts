@@ -30,9 +30,15 @@ const SPECIAL_TOKENS = 2;
 /** How much the newest batch counts in the running mean of the time a text takes. */
 const NEWEST_WEIGHT = 0.2;
 const LONGEST_RETRY_AFTER_S = 60;
+/** What the texts that wait may hold together: far more than 2048 texts of any model's length, far less than a heap. */
+const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
 export function estimateTokens(text: string, maxLength: number): number {
   return Math.min(maxLength, SPECIAL_TOKENS + Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN));
+}
+
+function byteLength(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 export class Batcher {
@@ -42,6 +48,8 @@ export class Batcher {
   readonly #waiting = new Set<PendingRequest>();
   #waitingTexts = 0;
   #waitingTokens = 0;
+  /** Of whole requests: each keeps all its texts until it is answered. */
+  #waitingBytes = 0;
   #runningBatches = 0;
   #msPerText = 0;
   #draining = false;
@@ -67,18 +75,19 @@ export class Batcher {
    *   fails; the signal's reason when it aborts
    */
   classify(texts: readonly string[], signal?: AbortSignal): Promise<TextResult[]> {
-    const refusal = signal?.aborted ? signal.reason : this.#refusal(texts.length);
+    const refusal = signal?.aborted ? signal.reason : this.#refusal(texts);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (texts.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const tokens = texts.map((text) => estimateTokens(text, this.#options.maxLength));
       const onAbort = () => this.#fail(request, signal?.reason);
       const settled = () => signal?.removeEventListener('abort', onAbort);
-      const request = new PendingRequest(texts, tokens, resolve, reject, settled);
+      const request = new PendingRequest(texts, byteLength(texts), tokens, resolve, reject, settled);
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(request);
       this.#waitingTexts += texts.length;
       this.#waitingTokens += request.waitingTokens;
+      this.#waitingBytes += request.bytes;
       this.#dispatch();
     });
   }
@@ -92,7 +101,7 @@ export class Batcher {
     });
   }
 
-  #refusal(count: number): DistilserveError | undefined {
+  #refusal(texts: readonly string[]): DistilserveError | undefined {
     if (this.#draining) {
       return new DistilserveError(
         'shutting_down',
@@ -100,14 +109,22 @@ export class Batcher {
       );
     }
     const { maxQueue } = this.#options;
-    if (this.#waitingTexts + count <= maxQueue) return undefined;
+    const count = texts.length;
+    if (this.#waitingTexts + count > maxQueue) {
+      return this.#full(`${count} more in the queue of ${maxQueue} texts but ${this.#waitingTexts} wait`);
+    }
+    const bytes = byteLength(texts);
+    // Whatever its size, one request fits into an empty queue.
+    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      return this.#full(`${bytes} more in the queue of ${MAX_WAITING_BYTES} bytes but ${this.#waitingBytes} wait`);
+    }
+    return undefined;
+  }
+
+  #full(what: string): DistilserveError {
     const retryAfterSeconds = this.#secondsOfWork();
-    return new DistilserveError(
-      'queue_full',
-      `Expected room for ${count} more in the queue of ${maxQueue} texts but ${this.#waitingTexts} wait; ` +
-        `try again in ${retryAfterSeconds} s`,
-      { retryAfterSeconds },
-    );
+    const message = `Expected room for ${what}; try again in ${retryAfterSeconds} s`;
+    return new DistilserveError('queue_full', message, { retryAfterSeconds });
   }
 
   /** How long the waiting texts will take, by the batches seen so far. */
@@ -138,6 +155,7 @@ export class Batcher {
         this.#waitingTokens -= tokens;
       }
       this.#waiting.delete(request);
+      this.#waitingBytes -= request.bytes;
     }
     return items;
   }
@@ -178,6 +196,7 @@ export class Batcher {
     if (this.#waiting.delete(request)) {
       this.#waitingTexts -= request.waitingTexts;
       this.#waitingTokens -= request.waitingTokens;
+      this.#waitingBytes -= request.bytes;
     }
     request.fail(error);
     this.#tellIfIdle();

@@ -10,6 +10,8 @@ export interface Item {
 /** One request's texts: `next` and after wait, those before run or are done. */
 export class PendingRequest {
   waitingTokens: number;
+  /** Of all its texts in UTF-8. */
+  readonly bytes: number;
   readonly #texts: readonly string[];
   readonly #tokens: readonly number[];
   readonly #results: TextResult[];
@@ -21,12 +23,14 @@ export class PendingRequest {
 
   constructor(
     texts: readonly string[],
+    bytes: number,
     tokens: readonly number[],
     resolve: (results: TextResult[]) => void,
     reject: (error: unknown) => void,
     onSettled: () => void,
   ) {
     this.#texts = texts;
+    this.bytes = bytes;
     this.#tokens = tokens;
     this.#results = new Array<TextResult>(texts.length);
     this.#missing = texts.length;

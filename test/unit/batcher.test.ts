@@ -113,6 +113,31 @@ describe('Batcher#classify()', () => {
     expect(engine.batches).to.have.lengthOf(1);
   });
 
+  it('refuses more than 64 MiB of waiting texts, few as they are, and has room again when they have gone', async () => {
+    const { engine, batcher } = setUp();
+    void batcher.classify([TEXT]);
+    const mebibyte = 'a'.repeat(2 ** 20);
+    const controller = new AbortController();
+    const aborted = errorOf(batcher.classify([mebibyte], controller.signal));
+    for (let i = 1; i < 64; i++) void batcher.classify([mebibyte]);
+    expect(await errorOf(batcher.classify([TEXT]))).to.have.property('code', 'queue_full');
+    controller.abort();
+    await aborted;
+    void batcher.classify([TEXT]);
+    expect(batcher.waitingTexts).to.equal(64);
+    engine.batches[0]!.answer();
+    await engine.arrived(2);
+    expect(await errorOf(Promise.race([batcher.classify([mebibyte]), Promise.resolve([])]))).to.equal(undefined);
+  });
+
+  it('takes one request into an empty queue whatever its size', async () => {
+    const { batcher } = setUp();
+    void batcher.classify([TEXT]);
+    void batcher.classify(['a'.repeat(65 * 2 ** 20)]);
+    expect(batcher.waitingTexts).to.equal(1);
+    expect(await errorOf(batcher.classify([TEXT]))).to.have.property('code', 'queue_full');
+  });
+
   it('rejects with the reason of an aborted signal and takes the waiting texts out of the queue', async () => {
     const { engine, batcher } = setUp();
     void batcher.classify([TEXT]);
