@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { expect } from 'chai';
 import { post, request } from '../helpers/client.js';
 import { type LogLine, startTestServer, type TestServer } from '../helpers/server.js';
@@ -32,10 +33,12 @@ describe('logs and metrics', () => {
   }
 
   it('logs each request with id, method, path, status and latency in milliseconds', async () => {
+    const began = performance.now();
     await predictHeld('Great product', 'held-1');
     const line = await lineOf('held-1');
+    const elapsedMs = performance.now() - began;
     expect(line).to.include({ level: 'info', method: 'POST', path: '/predict', status: 200 });
-    expect(line.latency_ms).to.be.within(HELD_MS - 2, HELD_MS + 1000);
+    expect(line.latency_ms).to.be.within(HELD_MS - 2, elapsedMs);
     expect(line.time).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
@@ -65,11 +68,13 @@ describe('logs and metrics', () => {
   });
 
   it('measures latency in seconds, from buckets of a quarter of a millisecond on', async () => {
+    const began = performance.now();
     await predictHeld('Great product', 'held-2');
     await lineOf('held-2');
+    const elapsedMs = performance.now() - began;
     const { text } = await request(`${server.url}/metrics`);
     const sum = Number(/^distilserve_http_request_duration_seconds_sum\{route="\/predict"\} (\S+)$/m.exec(text)?.[1]);
-    expect(sum).to.be.within((HELD_MS - 2) / 1000, (HELD_MS + 1000) / 1000);
+    expect(sum).to.be.within((HELD_MS - 2) / 1000, elapsedMs / 1000);
     expect(text).to.include('distilserve_http_request_duration_seconds_bucket{le="0.00025",route="/predict"} 0\n');
   });
 
@@ -95,15 +100,22 @@ describe('logs and metrics', () => {
   });
 
   it('shows the delay of the event loop without the sampling interval', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const began = performance.now();
+    // Node's own, which does not take the interval off: load of the machine shows in both.
+    const raw = monitorEventLoopDelay({ resolution: 10 });
+    raw.enable();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    raw.disable();
     const { text } = await request(`${server.url}/metrics`);
     const p50 = Number(/^distilserve_event_loop_delay_seconds\{quantile="0.5"\} (\S+)$/m.exec(text)?.[1]);
-    expect(p50).to.be.within(0, 0.009);
+    expect(p50)
+      .to.be.at.least(0)
+      .and.below(raw.percentile(50) / 1e9);
     const until = performance.now() + 150;
     while (performance.now() < until);
     await new Promise((resolve) => setTimeout(resolve, 30));
     const blocked = (await request(`${server.url}/metrics`)).text;
     const max = Number(/^distilserve_event_loop_delay_seconds\{quantile="1"\} (\S+)$/m.exec(blocked)?.[1]);
-    expect(max).to.be.within(0.1, 2);
+    expect(max).to.be.within(0.1, (performance.now() - began) / 1000);
   });
 });

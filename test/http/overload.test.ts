@@ -53,7 +53,7 @@ describe('overload and failures', () => {
     const began = performance.now();
     const late = await predict({ texts: ['never', 'run'] });
     errorOf(late, 504, 'deadline_exceeded');
-    expect(performance.now() - began).to.be.within(90, 1000);
+    expect(performance.now() - began).to.be.at.least(90);
     errorOf(await running, 504, 'deadline_exceeded');
     expect(await queueLength()).to.equal(0);
     engine.batches[0]!.answer();
