@@ -1,12 +1,14 @@
 /** Threads of the real pool that end, under the real server. */
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
-import type { Piscina } from 'piscina';
+import { Piscina } from 'piscina';
+import { openModelDir } from '../../src/model/model-dir.js';
 import { InferencePool } from '../../src/pool/inference-pool.js';
+import type { WorkerReply, WorkerSetup, WorkerTask } from '../../src/worker/protocol.js';
 import { errorOf, post, request } from '../helpers/client.js';
 import { useSuiteDir } from '../helpers/fixtures.js';
 import { rejection } from '../helpers/rejection.js';
@@ -79,6 +81,22 @@ describe('InferencePool', () => {
     for (let batch = 0; batch < 2 * WORKERS; batch++) {
       expect((await pool.classify(['good', 'bad'])).results).to.deep.equal(before.results);
     }
+  });
+
+  it('lets a worker that could not load try again at its next batch', async () => {
+    const model = await openModelDir(join(suite.dir, 'model'));
+    const setup: WorkerSetup = { model, placement: { device: 'cpu', dtype: 'float32' }, held: model };
+    await rename(model.tokenizerPath, `${model.tokenizerPath}.away`);
+    const worker = new Piscina<WorkerTask, WorkerReply>({
+      filename: new URL('../../src/worker/inference-worker.js', import.meta.url).href,
+      maxThreads: 1,
+      workerData: setup,
+    });
+    const task: WorkerTask = { kind: 'classify', texts: ['good'], threads: 1 };
+    expect(await worker.run(task)).to.have.nested.property('error.code', 'model_invalid');
+    await rename(`${model.tokenizerPath}.away`, model.tokenizerPath);
+    expect(await worker.run(task)).to.have.property('ok', true);
+    await worker.close();
   });
 
   it('finishes the batches that run before it closes, and refuses those that come later', async () => {
