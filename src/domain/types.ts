@@ -38,12 +38,6 @@ export interface Product {
   readonly price?: number;
 }
 
-/** How a worker spent its time on one task, in milliseconds. */
-export interface TaskTimings {
-  readonly tokenizeMs: number;
-  readonly forwardMs: number;
-}
-
 /** One worker task's answer, rows in the order of its texts. */
 export interface ClassifiedBatch {
   readonly results: readonly TextResult[];
@@ -51,7 +45,8 @@ export interface ClassifiedBatch {
   readonly tokens: number;
   /** Intra-op threads of the forward. */
   readonly threads: number;
-  readonly timings: TaskTimings;
+  /** How long the forward took, in milliseconds. */
+  readonly forwardMs: number;
 }
 
 /** What the services ask of inference; the pool is the one that runs. */

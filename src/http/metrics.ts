@@ -72,10 +72,10 @@ export class Metrics {
     this.#latency.observe({ route }, seconds);
   }
 
-  observeBatch({ results, tokens, timings }: ClassifiedBatch): void {
+  observeBatch({ results, tokens, forwardMs }: ClassifiedBatch): void {
     this.#batchTexts.observe(results.length);
     this.#tokens.inc(tokens);
-    this.#forward.observe(timings.forwardMs / 1000);
+    this.#forward.observe(forwardMs / 1000);
   }
 
   observeLostLogWrite(): void {

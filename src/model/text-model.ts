@@ -45,7 +45,6 @@ export class TextModel {
     if (config.kind !== 'classifier') {
       throw new DistilserveError('invalid_argument', `Expected a classifier but ${this.source.dir} is an encoder`);
     }
-    const start = performance.now();
     const { ids, offsets, truncated } = await this.tokenizer.encode(texts);
     const tokenized = performance.now();
     const probabilities = native(() => this.module.classify(ids, offsets, config.temperature, threads));
@@ -61,8 +60,7 @@ export class TextModel {
       confidence: probabilities[row * width + best] as number,
       truncated: truncated[row] as boolean,
     }));
-    const timings = { tokenizeMs: tokenized - start, forwardMs: performance.now() - tokenized };
-    return { results, tokens: ids.length, threads, timings };
+    return { results, tokens: ids.length, threads, forwardMs: performance.now() - tokenized };
   }
 
   /** Unit-length embeddings [texts, dim], one after another. */

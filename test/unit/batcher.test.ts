@@ -180,7 +180,7 @@ describe('Batcher#classify()', () => {
       results: [hashResult('a')],
       tokens: 3,
       threads: 1,
-      timings: { tokenizeMs: 0, forwardMs: 0 },
+      forwardMs: 0,
     };
     engine.batches[0]!.answerWith(short);
     expect(await errorOf(reply)).to.have.property('code', 'internal');
