@@ -11,7 +11,7 @@ export interface WorkerSetup {
   readonly held: Pick<ModelDir, 'weightsPath' | 'tokenizerPath'>;
 }
 
-export interface ClassifyTask {
+interface ClassifyTask {
   readonly kind: 'classify';
   readonly texts: readonly string[];
   readonly threads: number;

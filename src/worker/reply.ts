@@ -1,7 +1,7 @@
 /** How a worker answers its pool: errors lose their class and `code` between threads, so they travel as values. */
 import { DistilserveError, type ErrorCode, isErrorCode, messageOf } from '../domain/errors.js';
 
-export interface Failure {
+interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly cause: string | undefined;
