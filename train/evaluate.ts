@@ -44,20 +44,17 @@ await script(async () => {
   const model = TextModel.load(source, placement);
   // Longest first: rows of a call are of similar length, and memory shows its peak at once.
   const order = [...examples].sort((a, b) => b.text.length - a.text.length);
-  const progress = new Progress(order.length, 'evaluate {bar} {value}/{total}');
   const predicted: number[] = [];
   let truncated = 0;
-  for (let start = 0; start < order.length; start += ROWS_PER_CALL) {
-    const rows = order.slice(start, start + ROWS_PER_CALL);
-    const { results } = await model.classify(
-      rows.map((example) => example.text),
-      flags.threads,
-    );
-    predicted.push(...results.map((result) => labels.indexOf(result.label)));
-    truncated += results.filter((result) => result.truncated).length;
-    await progress.step({}, rows.length);
-  }
-  progress.stop();
+  await Progress.during(order.length, 'evaluate {bar} {value}/{total}', async (progress) => {
+    for (let start = 0; start < order.length; start += ROWS_PER_CALL) {
+      const texts = order.slice(start, start + ROWS_PER_CALL).map((example) => example.text);
+      const { results } = await model.classify(texts, flags.threads);
+      predicted.push(...results.map((result) => labels.indexOf(result.label)));
+      truncated += results.filter((result) => result.truncated).length;
+      await progress.step({}, texts.length);
+    }
+  });
   model.close();
   const metrics = classificationMetrics(
     order.map((example) => labels.indexOf(example.label)),

@@ -1,8 +1,8 @@
 /** `npm run train`: fine-tunes a classifier on labelled texts and saves its model directory. */
 import { availableParallelism } from 'node:os';
+import { DistilserveError } from '../src/domain/errors.js';
 import type { Placement } from '../src/domain/types.js';
 import { resolveBase } from '../src/model/base-weights.js';
-import { sha256File } from '../src/model/files.js';
 import { readHuggingFace } from '../src/model/hugging-face.js';
 import type { ModelConfig } from '../src/model/model-config.js';
 import { saveModelDir } from '../src/model/model-dir.js';
@@ -41,6 +41,9 @@ const FLAGS = {
 };
 type Flags = ReturnType<typeof readFlags<typeof FLAGS>>;
 
+/** Most steps that may be skipped, their loss or gradient not being finite, before training is given up. */
+const MOST_SKIPPED = 10;
+
 await script(async () => {
   const flags = readFlags(FLAGS, process.argv.slice(2));
   log(`settings ${JSON.stringify(flags)}`);
@@ -76,7 +79,7 @@ await script(async () => {
   const metrics = {
     heldOut,
     lossByEpoch: loss,
-    data: { file: flags.data, sha256: await sha256File(flags.data as string) },
+    data: { file: flags.data, sha256: data.sha256 },
     flags,
   };
   const digest = await saveModelDir(flags.out as string, {
@@ -85,7 +88,7 @@ await script(async () => {
     tokenizerJson: pretrained.tokenizerJson,
     extra: {
       'metrics.json': `${JSON.stringify(metrics, null, 2)}\n`,
-      'README.md': modelCard(config, data, heldOut, metrics.data),
+      'README.md': modelCard(config, data, heldOut, flags.data as string),
     },
   });
   trainer.dispose();
@@ -105,44 +108,50 @@ function newTrainer(
   );
 }
 
-/** The training loop; returns the mean loss of each epoch. */
-async function trainEpochs(
-  trainer: Trainer,
-  { train, trainLabels, lengths }: Dataset,
-  flags: Flags,
-): Promise<number[]> {
-  const stepsPerEpoch = Math.ceil(lengths.length / flags.batchSize);
-  const totalSteps = stepsPerEpoch * flags.epochs;
+/** The training loop; returns the mean loss of each epoch over the steps that were taken. */
+async function trainEpochs(trainer: Trainer, data: Dataset, flags: Flags): Promise<number[]> {
+  const totalSteps = Math.ceil(data.lengths.length / flags.batchSize) * flags.epochs;
   const warmupSteps = Math.ceil(totalSteps * flags.warmup);
-  const progress = new Progress(
-    totalSteps,
-    'epoch {epoch} {bar} {value}/{total} | loss {loss} | lr {lr} | {speed} tokens/s',
-  );
-  const lossByEpoch: number[] = [];
-  let [step, tokens, smoothed, skipped] = [0, 0, 0, 0];
-  for (let epoch = 0; epoch < flags.epochs; epoch++) {
-    let total = 0;
-    for (const rows of epochOrder(lengths, flags.batchSize, flags.seed, epoch)) {
-      const { ids, offsets, labels } = gather(train, trainLabels, rows);
-      const learningRate = linearSchedule(step, totalSteps, warmupSteps, flags.lr);
-      const result = native(() => trainer.step(ids, offsets, labels, learningRate));
-      if (result.skipped) skipped++;
-      if (skipped > 10) throw new Error(`Loss or gradient was not finite in ${skipped} steps; try a lower --lr`);
-      step++;
-      tokens += ids.length;
-      total += result.loss;
-      smoothed = step === 1 ? result.loss : 0.95 * smoothed + 0.05 * result.loss;
-      await progress.step({
-        epoch: `${epoch + 1}/${flags.epochs}`,
-        loss: smoothed.toFixed(4),
-        lr: learningRate.toExponential(1),
-        speed: String(Math.round(tokens / progress.seconds)),
-      });
+  const format = 'epoch {epoch} {bar} {value}/{total} | loss {loss} | lr {lr} | {speed} tokens/s';
+  return Progress.during(totalSteps, format, async (progress) => {
+    const lossByEpoch: number[] = [];
+    let [step, tokens, skipped] = [0, 0, 0];
+    let smoothed: number | undefined;
+    for (let epoch = 0; epoch < flags.epochs; epoch++) {
+      let [total, taken] = [0, 0];
+      for (const rows of epochOrder(data.lengths, flags.batchSize, flags.seed, epoch)) {
+        const { ids, offsets, labels } = gather(data.train, data.trainLabels, rows);
+        const learningRate = linearSchedule(step, totalSteps, warmupSteps, flags.lr);
+        const result = native(() => trainer.step(ids, offsets, labels, learningRate));
+        step++;
+        tokens += ids.length;
+        if (result.skipped) {
+          skipped++;
+          if (skipped > MOST_SKIPPED) throw diverged(skipped);
+        } else {
+          taken++;
+          total += result.loss;
+          smoothed = smoothed === undefined ? result.loss : 0.95 * smoothed + 0.05 * result.loss;
+        }
+        await progress.step({
+          epoch: `${epoch + 1}/${flags.epochs}`,
+          loss: smoothed?.toFixed(4) ?? '-',
+          lr: learningRate.toExponential(1),
+          speed: String(Math.round(tokens / progress.seconds)),
+        });
+      }
+      if (taken === 0) throw diverged(skipped);
+      lossByEpoch.push(total / taken);
     }
-    lossByEpoch.push(total / stepsPerEpoch);
-  }
-  progress.stop();
-  return lossByEpoch;
+    return lossByEpoch;
+  });
+}
+
+function diverged(skipped: number): DistilserveError {
+  return new DistilserveError(
+    'invalid_argument',
+    `Expected a finite loss and gradient but ${skipped} steps had none; try a lower --lr`,
+  );
 }
 
 function evaluate(trainer: Trainer, { test, testLabels, labels }: Dataset): ClassificationMetrics {

@@ -1,9 +1,13 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { sha256File } from '../../src/model/files.js';
 import { openModelDir } from '../../src/model/model-dir.js';
-import { fixture, useSuiteDir } from '../helpers/fixtures.js';
+import { fixture, PROJECT_ROOT, useSuiteDir } from '../helpers/fixtures.js';
+import { type Outcome, runCommand } from '../helpers/programs.js';
+import { saveTinyClassifier } from '../helpers/tiny-model.js';
 import {
   makeTinyProject,
   PRODUCTS,
@@ -14,6 +18,12 @@ import {
   type TinyProject,
   trainArguments,
 } from '../helpers/tiny-project.js';
+
+/** How a script ends; one that does not is killed, which shows as no code. */
+function endOf(name: string, args: readonly string[]): Promise<Outcome> {
+  const file = join(PROJECT_ROOT, 'dist/train', `${name}.js`);
+  return runCommand(process.execPath, [file, ...args], { timeout: 20_000 });
+}
 
 const suite = useSuiteDir();
 let project: TinyProject;
@@ -66,6 +76,55 @@ describe('the scripts of train/', function () {
     const printed = await runScriptWell('train', trainArguments(project, { data, out, epochs: '1', ...columns }));
     expect(printed).to.include('1 left out by --label-map');
     expect((await openModelDir(out)).config.labels).to.deep.equal(['angry', 'happy']);
+  });
+
+  it('train.js names the data as it was read, though it changes while training', async () => {
+    const data = join(suite.dir, 'changing.jsonl');
+    copyFileSync(project.reviewsFile, data);
+    const read = await sha256File(data);
+    const out = join(suite.dir, 'changing');
+    const args = [join(PROJECT_ROOT, 'dist/train/train.js'), ...trainArguments(project, { data, out })];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.startsWith('read 216 rows')) appendFileSync(data, '\n');
+    }
+    expect(await sha256File(data)).not.to.equal(read);
+    expect(JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8')).data.sha256).to.equal(read);
+    expect(readFileSync(join(out, 'README.md'), 'utf8')).to.include(read);
+  });
+
+  it('train.js leaves skipped steps out of the mean loss', async () => {
+    const out = join(suite.dir, 'skipped');
+    // After the first step the weights are so large that no loss is finite.
+    const changes = { out, epochs: '1', lr: '1e30', warmup: '0', 'batch-size': '32' };
+    await runScriptWell('train', trainArguments(project, changes));
+    const { lossByEpoch } = JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8'));
+    expect(lossByEpoch).to.have.length(1);
+    expect(lossByEpoch[0]).to.be.within(0.3, 3);
+  });
+
+  for (const [what, changes] of [
+    ['more than ten steps', { epochs: '1', 'batch-size': '4' }],
+    ['all steps of an epoch', { epochs: '2', 'batch-size': '32' }],
+  ] as const) {
+    it(`train.js ends with one message when ${what} have no finite loss`, async () => {
+      const out = join(suite.dir, 'diverged');
+      const args = trainArguments(project, { out, lr: '1e30', warmup: '0', ...changes });
+      const { code, stderr } = await endOf('train', args);
+      expect(code, stderr).to.equal(1);
+      expect(stderr)
+        .to.match(/^error: Expected a finite loss .*--lr/m)
+        .and.not.to.match(/^ +at /m);
+      expect(existsSync(out)).to.equal(false);
+    });
+  }
+
+  it('evaluate.js ends when the model fails halfway', async () => {
+    const model = join(suite.dir, 'mismatched');
+    await saveTinyClassifier(model, { config: { labels: ['negative', 'positive'] } });
+    const { code, stderr } = await endOf('evaluate', ['--model', model, '--data', project.reviewsFile]);
+    expect(code, stderr).to.equal(1);
+    expect(stderr).to.match(/^error: Expected 2 logits/m);
   });
 
   it('evaluate.js prints what the saved model gets right on a file', async () => {

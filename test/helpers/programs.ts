@@ -8,11 +8,11 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end, or kills it after `timeout` ms. */
 export function runCommand(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });

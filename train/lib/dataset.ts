@@ -1,4 +1,5 @@
-import { DistilserveError } from '../../src/domain/errors.js';
+import { DistilserveError, messageOf } from '../../src/domain/errors.js';
+import { sha256File } from '../../src/model/files.js';
 import { type EncodedTexts, Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { lengthOf } from './batches.js';
 import { type Example, type ExampleColumns, readExamples } from './examples.js';
@@ -17,6 +18,8 @@ export interface Dataset {
   readonly lengths: number[];
   readonly test: EncodedTexts;
   readonly testLabels: Int32Array;
+  /** Of the file, taken before its rows were read: it may be replaced while training. */
+  readonly sha256: string;
   /** One line for people: rows, labels, truncated texts. */
   readonly summary: string;
 }
@@ -36,6 +39,9 @@ export interface DatasetOptions {
  *   text in both splits
  */
 export async function loadDataset(file: string, options: DatasetOptions): Promise<Dataset> {
+  const sha256 = await sha256File(file).catch((error: unknown) => {
+    throw new DistilserveError('data_invalid', `Expected a readable file: ${messageOf(error)}`);
+  });
   const { examples, unmapped } = await readExamples(file, options.columns);
   const labels = [...new Set(examples.map((example) => example.label))].sort();
   if (labels.length < 2) {
@@ -54,6 +60,7 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
     lengths: train.map((_, row) => lengthOf(encodedTrain, row)),
     test: encodedTest,
     testLabels: labelIndices(test, labels),
+    sha256,
     summary:
       `read ${examples.length + unmapped} rows of ${file}: ${train.length} to train on, ${test.length} held out, ` +
       `${unmapped} left out by --label-map, ${truncated} cut to ${options.maxLength} tokens; labels ${labels.join(', ')}`,

@@ -33,23 +33,23 @@ export async function embedProducts(
     );
   }
   const model = TextModel.load(source, placement);
-  const progress = new Progress(products.length, 'embedding {bar} {value}/{total} products');
+  const points: EmbeddedProduct[] = [];
+  let truncated = 0;
   try {
-    const points: EmbeddedProduct[] = [];
-    let truncated = 0;
-    for (let start = 0; start < products.length; start += BATCH) {
-      const batch = products.slice(start, start + BATCH);
-      const embedded = await model.embed(batch.map(productText), availableParallelism());
-      const dim = embedded.vectors.length / batch.length;
-      batch.forEach((product, row) => {
-        points.push({ product, vector: embedded.vectors.slice(row * dim, (row + 1) * dim) });
-      });
-      truncated += embedded.truncated.filter(Boolean).length;
-      await progress.step({}, batch.length);
-    }
-    return { points, encoderDigest: source.digest, truncated };
+    await Progress.during(products.length, 'embedding {bar} {value}/{total} products', async (progress) => {
+      for (let start = 0; start < products.length; start += BATCH) {
+        const batch = products.slice(start, start + BATCH);
+        const embedded = await model.embed(batch.map(productText), availableParallelism());
+        const dim = embedded.vectors.length / batch.length;
+        batch.forEach((product, row) => {
+          points.push({ product, vector: embedded.vectors.slice(row * dim, (row + 1) * dim) });
+        });
+        truncated += embedded.truncated.filter(Boolean).length;
+        await progress.step({}, batch.length);
+      }
+    });
   } finally {
-    progress.stop();
     model.close();
   }
+  return { points, encoderDigest: source.digest, truncated };
 }

@@ -7,10 +7,7 @@ export class Progress {
   readonly #start = performance.now();
   #done = 0;
 
-  /**
-   * @param format cli-progress's format; its own fields are {bar}, {percentage}, {value}, {total}
-   */
-  constructor(
+  private constructor(
     private readonly total: number,
     format: string,
   ) {
@@ -25,6 +22,20 @@ export class Progress {
     this.#bar.start(total, 0, { left: '?' });
   }
 
+  /**
+   * Shows progress while `work` runs, and takes the bar away however that ends: its timer would keep the process alive.
+   *
+   * @param format cli-progress's format; its own fields are {bar}, {percentage}, {value}, {total}
+   */
+  static async during<T>(total: number, format: string, work: (progress: Progress) => Promise<T>): Promise<T> {
+    const progress = new Progress(total, format);
+    try {
+      return await work(progress);
+    } finally {
+      progress.#bar.stop();
+    }
+  }
+
   get seconds(): number {
     return (performance.now() - this.#start) / 1000;
   }
@@ -35,10 +46,6 @@ export class Progress {
     const left = (this.seconds / this.#done) * (this.total - this.#done);
     this.#bar.update(this.#done, { ...fields, left: formatSeconds(left) });
     await setImmediate();
-  }
-
-  stop(): void {
-    this.#bar.stop();
   }
 }
 
