@@ -40,7 +40,8 @@ export function runChild(command: string, args: readonly string[], options: Chil
     child.stderr.setEncoding('utf8').on('data', take);
     const stop = (): void => {
       // A child whose start failed has no pid; process groups are addressed by their negative number.
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      if (child.pid !== undefined && !ended) process.kill(-child.pid, 'SIGTERM');
     };
     signal?.addEventListener('abort', stop, { once: true });
     child.on('error', (error) => {

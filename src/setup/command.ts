@@ -2,21 +2,30 @@ import { constants } from 'node:os';
 import { DistilserveError } from '../domain/errors.js';
 import { say } from './progress.js';
 
+/** A terminal's Ctrl-C comes twice, from the terminal and from npm. */
+const REPEATED_SIGNAL_MS = 1000;
+
 /**
  * Runs the body of a set-up command. SIGINT and SIGTERM abort its signal, so that children end and half-made files go;
- * then the exit code is the one shells give for that signal, or `stoppedCode`. Errors go to stderr with exit code 1.
- *
- * @returns whether the body ran to its end
+ * then the exit code is the one shells give for that signal, or `stoppedCode`. A second signal, a
+ * second or more after the first, ends the process at once. Errors go to stderr with exit code 1.
  */
 export async function runCommand(
   body: (signal: AbortSignal) => Promise<void>,
   options: { stoppedCode?: number } = {},
-): Promise<boolean> {
+): Promise<void> {
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;
+  let receivedAt = 0;
   const onSignal = (name: NodeJS.Signals): void => {
-    if (received !== undefined) return;
+    const now = performance.now();
+    if (received !== undefined) {
+      if (now - receivedAt < REPEATED_SIGNAL_MS) return;
+      say(`${name}: stopping at once`);
+      process.exit(exitCodeOf(name));
+    }
     received = name;
+    receivedAt = now;
     say(`${name}: stopping`);
     controller.abort();
   };
@@ -27,12 +36,15 @@ export async function runCommand(
     if (received === undefined) {
       say(error instanceof DistilserveError ? `Error: ${error.message}` : String((error as Error).stack ?? error));
       process.exitCode = 1;
-      return false;
+      return;
     }
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-  if (received === undefined) return true;
-  process.exitCode = options.stoppedCode ?? 128 + constants.signals[received];
-  return false;
+  if (received !== undefined) process.exitCode = options.stoppedCode ?? exitCodeOf(received);
+}
+
+/** As shells give it. */
+function exitCodeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
 }

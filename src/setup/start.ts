@@ -6,5 +6,13 @@ import { loadConfig } from '../config.js';
 import { runCommand } from './command.js';
 import { prepare } from './prepare.js';
 
-const prepared = await runCommand((signal) => prepare(loadConfig(), signal), { stoppedCode: 0 });
-if (prepared) await import('../main.js');
+await runCommand(
+  async (signal) => {
+    await prepare(loadConfig(), signal);
+    // Still inside: until the server heeds signals itself, somebody has to.
+    await import('../main.js');
+    // A signal came while it was loaded: it has begun to start, and has nothing to finish.
+    if (signal.aborted) process.exit(0);
+  },
+  { stoppedCode: 0 },
+);
