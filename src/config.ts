@@ -27,9 +27,12 @@ export interface Config {
   readonly modelDirGiven: boolean;
   /** ENCODER_DIR was given by flag or environment, so nothing may be prepared there. */
   readonly encoderDirGiven: boolean;
+  /** STORE_PATH was given by flag or environment, so nothing may be seeded there. */
+  readonly storePathGiven: boolean;
 }
 
-type Key = Exclude<keyof Config, 'modelDirGiven' | 'encoderDirGiven'>;
+type Given = 'modelDirGiven' | 'encoderDirGiven' | 'storePathGiven';
+type Key = Exclude<keyof Config, Given>;
 type Value = string | number | undefined;
 
 /** What a setting accepts: in words, and as the function that gives its value or undefined for a text it refuses. */
@@ -135,11 +138,12 @@ export function loadConfig(
   }
   if (problems.length > 0) throw new DistilserveError('invalid_config', problems.join('\n'));
   // Every key of the table was filled above, each by the parser that belongs to it.
-  const settings = values as Omit<Config, 'modelDirGiven' | 'encoderDirGiven'>;
+  const settings = values as Omit<Config, Given>;
   return Object.freeze({
     ...settings,
     modelDirGiven: given.has('modelDir'),
     encoderDirGiven: given.has('encoderDir'),
+    storePathGiven: given.has('storePath'),
   });
 }
 

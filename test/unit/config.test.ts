@@ -18,7 +18,7 @@ describe('loadConfig()', () => {
     expect(config).to.include({ host: '127.0.0.1', port: 8080, modelDir: 'models/sentiment', store: 'embedded' });
     expect(config).to.include({ device: 'auto', dtype: 'auto', qdrantUrl: undefined, maxQueue: 2048 });
     expect(config.workers).to.be.at.least(1);
-    expect(config).to.include({ modelDirGiven: false, encoderDirGiven: false });
+    expect(config).to.include({ modelDirGiven: false, encoderDirGiven: false, storePathGiven: false });
   });
 
   it('is frozen', () => {
@@ -38,9 +38,12 @@ describe('loadConfig()', () => {
     expect(loadConfig([], { PORT: '', MODEL_DIR: '' })).to.include({ port: 8080, modelDirGiven: false });
   });
 
-  it('tells which directories were given', () => {
-    const config = loadConfig(['--encoder-dir', 'models/encoder'], { MODEL_DIR: 'models/sentiment' });
-    expect(config).to.include({ modelDirGiven: true, encoderDirGiven: true });
+  it('tells which paths were given, those equal to the default too', () => {
+    const config = loadConfig(['--encoder-dir', 'models/encoder'], {
+      MODEL_DIR: 'models/sentiment',
+      STORE_PATH: 'data/products.store',
+    });
+    expect(config).to.include({ modelDirGiven: true, encoderDirGiven: true, storePathGiven: true });
   });
 
   it('reports every problem at once, each naming its setting', () => {
@@ -85,8 +88,8 @@ describe('loadConfig()', () => {
 describe('settingsTable()', () => {
   it('has a row for every setting, with its flag and its default', () => {
     const table = settingsTable();
-    const { modelDirGiven, encoderDirGiven, ...settings } = loadConfig([], {});
-    expect([modelDirGiven, encoderDirGiven]).to.deep.equal([false, false]);
+    const { modelDirGiven, encoderDirGiven, storePathGiven, ...settings } = loadConfig([], {});
+    expect([modelDirGiven, encoderDirGiven, storePathGiven]).to.deep.equal([false, false, false]);
     expect(table.trimEnd().split('\n')).to.have.lengthOf(2 + Object.keys(settings).length);
     expect(table).to.include('| `PORT` | `--port` | `8080` | an integer, 0 to 65535 |');
   });
