@@ -11,6 +11,8 @@ export interface SetupEnvironment {
   readonly libtorch: string | undefined;
   /** Take libtorch from the torch of the Python on PATH. */
   readonly usePytorch: boolean;
+  /** The C++ compiler, as CMake takes it. */
+  readonly compiler: string | undefined;
   readonly hub: HubSettings;
 }
 
@@ -31,6 +33,7 @@ export function readSetupEnvironment(env: Variables = process.env): SetupEnviron
     cacheDir: resolve(env.DISTILSERVE_CACHE || join(userCache, 'distilserve')),
     libtorch: env.LIBTORCH || undefined,
     usePytorch: TRUE.test(env.LIBTORCH_USE_PYTORCH ?? ''),
+    compiler: env.CXX || undefined,
     hub: {
       endpoint: env.HF_ENDPOINT ? env.HF_ENDPOINT.replace(/\/+$/, '') : undefined,
       token: env.HF_TOKEN || undefined,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DistilserveError } from '../domain/errors.js';
 import { sha256, sha256File } from '../model/files.js';
 import { hasProgram, runChild } from './child.js';
+import { readSetupEnvironment } from './environment.js';
 import { findLibtorch } from './libtorch.js';
 import { startProgress } from './progress.js';
 import { isFile } from './publish.js';
@@ -88,7 +89,8 @@ export async function inputsDigest(root: string, libtorch: string): Promise<stri
 async function requireTools(): Promise<void> {
   const missing: string[] = [];
   if (!(await hasProgram('cmake'))) missing.push('CMake');
-  const compilers = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++'];
+  const { compiler } = readSetupEnvironment();
+  const compilers = compiler === undefined ? ['g++', 'clang++'] : [compiler];
   if (!(await someProgram(compilers))) missing.push('a C++20 compiler');
   if (!(await someProgram(['ninja', 'make']))) missing.push('ninja or make');
   if (missing.length === 0) return;
