@@ -113,11 +113,13 @@ describe('resolveBase() with a hub id', () => {
     expect(hub.requests).to.deep.equal([]);
   });
 
-  it('fails at once where nothing listens', async () => {
+  it('fails where nothing listens, naming the endpoint', async () => {
     hub.close();
-    const startedAt = performance.now();
-    await rejection(resolveBase('org/tiny', { environment: environment({ endpoint }) }), 'download_failed');
-    expect(performance.now() - startedAt).to.be.below(5000);
+    const error = await rejection(
+      resolveBase('org/tiny', { environment: environment({ endpoint }) }),
+      'download_failed',
+    );
+    expect(error.message).to.include(endpoint);
   });
 });
 
