@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { DistilserveError } from '../../src/domain/errors.js';
+import { loadCatalogueConfig } from '../../train/lib/catalogue-flags.js';
 import { integer, number, readFlags, text, toggle } from '../../train/lib/flags.js';
 import { PROJECT_ROOT } from '../helpers/fixtures.js';
 import { runCommand } from '../helpers/programs.js';
@@ -26,6 +27,37 @@ function problems(...argv: string[]): string[] {
   }
   return expect.fail(`Expected ${argv.join(' ')} to be refused`);
 }
+
+describe('loadCatalogueConfig()', () => {
+  it("takes --products, and leaves the server's flags to the server's settings", () => {
+    expect(loadCatalogueConfig([]).productsFile).to.equal('train/data/products.jsonl');
+    for (const products of [['--products', 'own.csv'], ['--products=own.csv']]) {
+      const { config, productsFile } = loadCatalogueConfig([
+        '--encoder_dir=some/encoder',
+        ...products,
+        '--store-path',
+        'own_products.store',
+      ]);
+      expect(productsFile).to.equal('own.csv');
+      expect(config).to.include({ encoderDir: 'some/encoder', storePath: 'own_products.store' });
+    }
+  });
+
+  for (const [argv, message] of [
+    [['--products'], /--products.*''/],
+    [['--products='], /--products.*''/],
+    [['--products', '--store', 'embedded'], /--products.*''/],
+    [['--product', 'own.csv'], /"--product"/],
+    [['--store', 'own.csv'], /STORE|--store/],
+    [['own.csv'], /"own\.csv"/],
+  ] as const) {
+    it(`refuses ${argv.join(' ')}`, () => {
+      expect(() => loadCatalogueConfig(argv))
+        .to.throw(message)
+        .with.property('code', 'invalid_config');
+    });
+  }
+});
 
 describe('readFlags()', () => {
   it('gives the defaults where nothing is said', () => {
@@ -69,6 +101,7 @@ describe('readFlags()', () => {
     [['--lr'], /--lr/],
     [['--warmup', '1.1'], /from 0 to 1/],
     [['--data', ''], /--data/],
+    [['--data', '--batch-size', '8'], /a text for --data .*''/],
     [['--quiet=no'], /--quiet/],
     [['stray'], /"stray"/],
     [['--bacth-size', '8'], /--bacth-size; did you mean --batch-size\?/],

@@ -46,9 +46,14 @@ function inRange(value: number, source: string, min: number, max: number): numbe
  * Reads `--some-flag value` and `--some_flag=value` by a table of flags; keys of the table are in camel case.
  *
  * `--help` prints the table and ends the process with status 0.
+ * @param others where given, takes what is not of the table, in its order, for another reader to judge
  * @throws DistilserveError invalid_config listing every problem at once, an unknown flag with the nearest right one
  */
-export function readFlags<S extends Record<string, FlagSpec<unknown>>>(specs: S, argv: readonly string[]): Values<S> {
+export function readFlags<S extends Record<string, FlagSpec<unknown>>>(
+  specs: S,
+  argv: readonly string[],
+  others?: string[],
+): Values<S> {
   const names = new Map(Object.keys(specs).map((key) => [kebab(key), key]));
   const values: Record<string, unknown> = Object.fromEntries(
     Object.entries(specs).map(([key, spec]) => [key, spec.default]),
@@ -63,6 +68,11 @@ export function readFlags<S extends Record<string, FlagSpec<unknown>>>(specs: S,
   );
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true, allowPositionals: true });
   for (const token of tokens) {
+    const known = token.kind === 'option' && (token.name === 'help' || names.has(token.name));
+    if (others !== undefined && !known) {
+      others.push(argv[token.index] as string);
+      continue;
+    }
     if (token.kind === 'positional') problems.push(`Unexpected argument ${JSON.stringify(token.value)}`);
     if (token.kind !== 'option') continue;
     if (token.name === 'help') {
@@ -75,13 +85,22 @@ export function readFlags<S extends Record<string, FlagSpec<unknown>>>(specs: S,
       problems.push(`Unknown flag ${token.rawName}; did you mean --${closestMatch(token.name, [...names.keys()])}?`);
       continue;
     }
-    const given = token.value ?? (spec.accepts === 'no value' ? 'true' : '');
+    const given = givenTo(token, spec);
     const value = spec.read(given);
     if (value === undefined) problems.push(`Expected ${spec.accepts} for ${token.rawName} but received '${given}'`);
     else values[key] = value;
   }
   if (problems.length > 0) throw new DistilserveError('invalid_config', problems.join('\n'));
   return values as Values<S>;
+}
+
+/** The next flag is no value: of `--data --epochs 3` the first has none. */
+function givenTo(
+  token: { value: string | undefined; inlineValue: boolean | undefined },
+  spec: FlagSpec<unknown>,
+): string {
+  if (token.value === undefined) return spec.accepts === 'no value' ? 'true' : '';
+  return !token.inlineValue && token.value.startsWith('--') ? '' : token.value;
 }
 
 function optionType(spec: FlagSpec<unknown> | undefined): 'boolean' | 'string' {
