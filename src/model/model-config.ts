@@ -116,7 +116,7 @@ export function parseObject(text: string, file: string): Json {
 }
 
 /** Class names in the order of their ids, which must run from 0 without a gap. */
-export function readLabels(json: Json, file: string): string[] {
+function readLabels(json: Json, file: string): string[] {
   const map = json.id2label;
   if (typeof map !== 'object' || map === null) throw invalid(file, 'id2label to be an object');
   const labels: string[] = [];

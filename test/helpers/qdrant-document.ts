@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
 
-export const QDRANT_DOCUMENT = '../shared/qdrant/openapi-1.18.json';
+const QDRANT_DOCUMENT = '../shared/qdrant/openapi-1.18.json';
 
 type Json = Record<string, unknown>;
 

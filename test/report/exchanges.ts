@@ -101,7 +101,7 @@ async function withServer<T>(flags: readonly string[], work: (server: ServerProc
 }
 
 /** Fills in the answer under each `curl` line of the README. */
-export async function answerCurls(readme: string, url: string): Promise<string> {
+async function answerCurls(readme: string, url: string): Promise<string> {
   let updated = readme;
   const curls = /^( {4}curl -s localhost:8080(\/\S+) .*-d '(.+)'\n {4})(.+)$/gm;
   for (const [whole, command, path, body] of readme.matchAll(curls)) {
