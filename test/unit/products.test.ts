@@ -52,6 +52,37 @@ describe('readProducts()', () => {
     });
   }
 
+  for (const [ext, comma] of [
+    ['csv', ','],
+    ['tsv', '\t'],
+  ] as const) {
+    it(`reads prices of a .${ext}, and its empty cells as missing`, async () => {
+      const table = join(dir, `products.${ext}`);
+      const rows = [
+        ['id', 'name', 'description', 'category', 'brand', 'price'],
+        ['007', 'Mug', 'Holds tea.', 'Tea', 'Acme', '9.99'],
+        ['7', 'Cup', 'Holds coffee.', '', ' ', ''],
+      ];
+      await writeFile(table, rows.map((row) => row.join(comma)).join('\n'));
+      expect(await readProducts(table)).to.deep.equal([
+        { id: '007', name: 'Mug', description: 'Holds tea.', category: 'Tea', brand: 'Acme', price: 9.99 },
+        { id: '7', name: 'Cup', description: 'Holds coffee.' },
+      ]);
+    });
+  }
+
+  for (const price of ['9.99 EUR', '-1', 'Infinity']) {
+    it(`refuses ${price} as price in a .csv`, async () => {
+      const table = join(dir, 'products.csv');
+      await writeFile(table, `id,name,description,price\n7,Cup,Holds coffee.,${price}\n`);
+      const error = await rejection(readProducts(table));
+      expect(error).to.have.property('code', 'data_invalid');
+      expect(error.message)
+        .to.match(/price to be a number/)
+        .and.contain(`${table}:2: `);
+    });
+  }
+
   it('refuses a file without products, and one that is not there', async () => {
     await writeFile(file, '\n');
     expect(await rejection(readProducts(file))).to.have.property('code', 'data_invalid');

@@ -54,10 +54,18 @@ function required(row: Row, field: string): string {
 }
 
 function optional<T>(row: Row, field: string, is: (value: unknown) => value is T, accepts: string): T | undefined {
-  const value = row.fields[field];
+  const value = cell(row, field);
   if (value === undefined || value === null) return undefined;
   if (is(value)) return value;
   throw invalid(row, `Expected ${field} to be ${accepts} or missing but received ${quote(value)}`);
+}
+
+/** A field's value; of a table, where there is nothing but text, an empty cell is missing and a price is a number. */
+function cell({ fields, textOnly }: Row, field: string): unknown {
+  const value = fields[field];
+  if (!textOnly || typeof value !== 'string') return value;
+  if (value.trim() === '') return undefined;
+  return field === 'price' && !Number.isNaN(Number(value)) ? Number(value) : value;
 }
 
 function isText(value: unknown): value is string {

@@ -11,6 +11,8 @@ export interface Row {
   readonly file: string;
   readonly line: number;
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Of a .csv or .tsv: every field is a text, numbers too, and a missing one is an empty text. */
+  readonly textOnly: boolean;
 }
 
 /**
@@ -66,7 +68,7 @@ async function* readJsonLines(file: string, stream: Readable): AsyncGenerator<Ro
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
       throw new DistilserveError('data_invalid', `${file}:${line}: Expected a JSON object`);
     }
-    yield { file, line, fields: fields as Record<string, unknown> };
+    yield { file, line, fields: fields as Record<string, unknown>, textOnly: false };
   }
 }
 
@@ -94,6 +96,6 @@ async function* readTable(file: string, stream: Readable, tabs: boolean): AsyncG
     record: Record<string, string>;
     info: { lines: number };
   }>) {
-    yield { file, line: info.lines, fields: record };
+    yield { file, line: info.lines, fields: record, textOnly: true };
   }
 }
