@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { DistilserveError, messageOf } from '../domain/errors.js';
 
@@ -35,6 +36,7 @@ export class Tokenizer {
   private constructor(
     private readonly core: CoreTokenizer,
     readonly maxLength: number,
+    private readonly boundary: RegExp,
   ) {}
 
   /**
@@ -48,7 +50,7 @@ export class Tokenizer {
       const core = Core.fromFile(path);
       core.disablePadding();
       core.setTruncation(maxLength, { direction: 'right', strategy: 'LongestFirst', stride: 0 });
-      return new Tokenizer(core, maxLength);
+      return new Tokenizer(core, maxLength, boundaryOf(JSON.parse(readFileSync(path, 'utf8'))));
     } catch (error) {
       throw new DistilserveError('model_invalid', `Expected a tokenizer in ${path}: ${messageOf(error)}`, {
         cause: error,
@@ -76,7 +78,7 @@ export class Tokenizer {
 
   async #encodeOne(text: string): Promise<{ ids: number[]; truncated: boolean }> {
     // A long text is cut before it is tokenized, since the core tokenizes all of it before truncating (1 MB: 0.3 s).
-    const cut = cutAtBlank(text, this.maxLength * CHARACTERS_PER_TOKEN);
+    const cut = cutAtBoundary(text, this.maxLength * CHARACTERS_PER_TOKEN, this.boundary);
     if (cut !== undefined) {
       const encoding = await this.core.encode(cut);
       if (encoding.getOverflowing().length > 0) return { ids: encoding.getIds(), truncated: true };
@@ -91,11 +93,35 @@ export class Tokenizer {
 const CHARACTERS_PER_TOKEN = 64;
 
 /**
- * The beginning of a long text up to a blank, which no token crosses, so that the cut cannot change the tokens before
- * it; undefined where the text is short or has no blank to cut at.
+ * Characters that no word of BERT's reaches across: white space, ASCII punctuation and ideographs. Left out are what the
+ * normalizer removes as a control character though it is white space (\v, \f, U+0085, U+FEFF), and the brackets of
+ * [SEP].
  */
-function cutAtBlank(text: string, limit: number): string | undefined {
+const BERT_BOUNDARY =
+  /[\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000!-/:-@\\^-`{-~\u3400-\u4db5\u4e00-\u9fa5]/;
+
+/** What of tokenizer.json says where its words end. */
+interface Description {
+  readonly normalizer?: { readonly type?: string; readonly handle_chinese_chars?: boolean } | null;
+  readonly pre_tokenizer?: { readonly type?: string } | null;
+  readonly added_tokens?: readonly { readonly content: string; readonly single_word: boolean }[];
+}
+
+function boundaryOf({ normalizer, pre_tokenizer, added_tokens = [] }: Description): RegExp {
+  const isBert = pre_tokenizer?.type === 'BertPreTokenizer' && normalizer?.type === 'BertNormalizer';
+  // A token of one's own is looked for before words are, and may hold a boundary or depend on what follows it.
+  const plain = added_tokens.every(({ content, single_word }) => !single_word && !BERT_BOUNDARY.test(content));
+  return isBert && normalizer.handle_chinese_chars === true && plain ? BERT_BOUNDARY : / /;
+}
+
+/**
+ * The beginning of a long text up to a boundary, which no token crosses, so that the cut cannot change the tokens before
+ * it; undefined where the text is short or has no boundary to cut at.
+ */
+function cutAtBoundary(text: string, limit: number, boundary: RegExp): string | undefined {
   if (text.length <= 2 * limit) return undefined;
-  const blank = text.lastIndexOf(' ', limit);
-  return blank > limit / 2 ? text.slice(0, blank) : undefined;
+  for (let end = limit; end > limit / 2; end--) {
+    if (boundary.test(text.charAt(end))) return text.slice(0, end);
+  }
+  return undefined;
 }

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { resolveBase } from '../../src/model/base-weights.js';
@@ -101,15 +102,76 @@ describe('Tokenizer#encode() of a long text, which is cut before it is tokenized
     ['special tokens in the text', '[SEP] [CLS] [MASK] '.repeat(500)],
     ['accents', `${'café naïve coöperate '.repeat(300)}`],
     ['pairs of surrogates', '🙂 👍🏽 '.repeat(1000)],
+    ['punctuation without a blank', '!'.repeat(2000)],
+    ['ideographs without a blank', '東京'.repeat(1000)],
+    ['special tokens without a blank', '[SEP][MASK]'.repeat(300)],
+    ...['\f', '\v', '\u0085', '\ufeff'].map((space): [string, string] => [
+      `a word held together by white space that vanishes, U+${space.charCodeAt(0).toString(16)}`,
+      `${'good '.repeat(9)}${'\u0000'.repeat(720)}bat${space}tery ${'bad '.repeat(300)}`,
+    ]),
+    ['spaces of other kinds', 'good\u00a0bad\u3000great\u2028'.repeat(200)],
     ['characters that vanish', `${'\u0000\u200d '.repeat(2000)}good bad great`],
   ];
   for (const [what, text] of texts) {
     it(`gives the same ids as the whole: ${what}`, () => expectSame(text));
   }
 
+  // The limit is far from a race: the whole takes some twenty times as long.
+  for (const [what, unit] of [
+    ['words in lines', 'good\n'],
+    ['punctuation', '!'],
+    ['ideographs', '東'],
+  ] as const) {
+    it(`does not tokenize all of it: ${what} without a blank`, async () => {
+      const text = unit.repeat(400_000 / unit.length);
+      const timeOf = async (encode: () => Promise<unknown>): Promise<number> => {
+        const started = performance.now();
+        await encode();
+        return performance.now() - started;
+      };
+      const all = await timeOf(() => whole.encode(text));
+      const cut = await timeOf(() => cutting.encode([text]));
+      expect(cut).to.be.below(all / 2);
+    });
+  }
+
+  it('cuts at no character that its words may hold', async () => {
+    const description = JSON.parse(readFileSync(TINY, 'utf8'));
+    const token = { id: 4, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false };
+    description.added_tokens[4] = { ...token, content: '<mask!>' };
+    description.model.vocab = Object.fromEntries(
+      Object.entries(description.model.vocab).map(([word, id]) => [id === token.id ? '<mask!>' : word, id]),
+    );
+    const path = join(scratch.dir, 'own-token.json');
+    writeFileSync(path, JSON.stringify(description));
+    // The first place to cut, character 768, is the ! of a token of the file's own that is the last to fit.
+    const text = `${'good '.repeat(9)}${'\u0000'.repeat(718)}<mask!>${'!'.repeat(2000)}`;
+    const { ids } = await Tokenizer.load(path, LIMIT).encode([text]);
+    expect(ids.at(-2)).to.equal(token.id);
+  });
+
   it('gives the same ids as the whole: anything', async () => {
     const piece = fc.oneof(
-      fc.constantFrom('good', 'bad', ' ', '  ', '\n', '[SEP]', '.', '🙂', 'é', 'e\u0301', '東京', '\u0000'),
+      fc.constantFrom(
+        'good',
+        'bad',
+        ' ',
+        '  ',
+        '\n',
+        '\f',
+        '\u3000',
+        '[SEP]',
+        '[SE',
+        '.',
+        '!?',
+        '\u0338',
+        'Σ',
+        '🙂',
+        'é',
+        'e\u0301',
+        '東京',
+        '\u0000',
+      ),
       fc.string({ unit: 'grapheme', maxLength: 8 }),
     );
     const text = fc
