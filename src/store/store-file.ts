@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { DistilserveError } from '../domain/errors.js';
+import { DistilserveError, messageOf } from '../domain/errors.js';
 import type { Product } from '../domain/types.js';
 import { stagingName, sync } from '../model/files.js';
 import type { PackedPoints } from './points.js';
@@ -54,11 +54,7 @@ export function decodeStoreFile(bytes: Buffer, path: string): StoredCatalogue {
     throw storeUnusable(path, 'does not match its sha256: it is cut short or damaged');
   }
   const headerEnd = HEADER_START + body.readUInt32LE(MAGIC.length);
-  const header = JSON.parse(body.toString('utf8', HEADER_START, headerEnd)) as Header;
-  if (header.format !== FORMAT) {
-    throw storeUnusable(path, `has format ${header.format} where this program reads format ${FORMAT}`);
-  }
-  const { dim, products, encoder } = header;
+  const { dim, products, encoder } = headerOf(body.toString('utf8', HEADER_START, headerEnd), path);
   const vectors = floatsOf(body.subarray(headerEnd));
   if (vectors.length !== products.length * dim) {
     throw storeUnusable(path, `has ${vectors.length} numbers for ${products.length} products of ${dim}`);
@@ -66,9 +62,53 @@ export function decodeStoreFile(bytes: Buffer, path: string): StoredCatalogue {
   return { dim, products, vectors, encoderDigest: encoder };
 }
 
-/** Puts `bytes` in place of whatever is at `path`, in one step that survives a crash. */
+function headerOf(json: string, path: string): Header {
+  let header: Partial<Header> | null;
+  try {
+    header = JSON.parse(json);
+  } catch {
+    throw storeUnusable(path, 'has a header that is no JSON');
+  }
+  const format: unknown = header?.format;
+  if (typeof format === 'number' && format !== FORMAT) {
+    throw storeUnusable(path, `has format ${format} where this program reads format ${FORMAT}`);
+  }
+  if (!isHeader(header)) throw storeUnusable(path, 'has a header without what this program reads');
+  return header;
+}
+
+/** Whether everything that is read of a header is there; the sha256 has shown already that it came as it was written. */
+function isHeader(header: Partial<Header> | null): header is Header {
+  const { format, encoder, dim, products } = header ?? {};
+  return (
+    format === FORMAT &&
+    typeof encoder === 'string' &&
+    Number.isInteger(dim) &&
+    Number(dim) > 0 &&
+    Array.isArray(products) &&
+    products.length > 0 &&
+    products.every((product: Partial<Product> | null) => typeof product?.id === 'string')
+  );
+}
+
+/**
+ * Puts `bytes` in place of whatever is at `path`, in one step that survives a crash.
+ *
+ * @throws DistilserveError storage_failed
+ */
 export async function publishFile(path: string, bytes: Buffer): Promise<void> {
-  const target = resolve(path);
+  try {
+    await replaceFile(resolve(path), bytes);
+  } catch (error) {
+    throw new DistilserveError(
+      'storage_failed',
+      `Expected to write the store to ${path} but received ${messageOf(error)}; set STORE_PATH to a file in a directory that can be written to, with room on its disk`,
+      { cause: error },
+    );
+  }
+}
+
+async function replaceFile(target: string, bytes: Buffer): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   const staging = stagingName(target);
   try {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { DistilserveError } from '../domain/errors.js';
 import type { Neighbor } from '../domain/types.js';
 import { addon, native } from '../native/addon.js';
@@ -47,11 +47,16 @@ export class StoreReader {
     const file = this.#open();
     try {
       // Asked of the open file: it cannot be replaced between this and the reading.
-      const { dev, ino, size, mtimeNs } = fstatSync(file, { bigint: true });
+      const status = fstatSync(file, { bigint: true });
+      if (!status.isFile()) {
+        this.#forget();
+        throw storeUnusable(this.path, 'is no regular file');
+      }
+      const { dev, ino, size, mtimeNs } = status;
       const identity = [dev, ino, size, mtimeNs].join(':');
       if (this.#seen?.identity !== identity) {
         this.#forget();
-        this.#seen = { identity, outcome: this.#load(file) };
+        this.#seen = { identity, outcome: this.#load(this.#read(file)) };
       }
     } finally {
       closeSync(file);
@@ -63,20 +68,26 @@ export class StoreReader {
 
   #open(): number {
     try {
-      return openSync(this.path, 'r');
+      // Not to wait for whoever would write into a pipe of that name.
+      return openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       this.#forget();
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      throw storeUnusable(
-        this.path,
-        missing ? 'does not exist' : `cannot be opened (${(error as NodeJS.ErrnoException).code})`,
-      );
+      const { code } = error as NodeJS.ErrnoException;
+      throw storeUnusable(this.path, code === 'ENOENT' ? 'does not exist' : `cannot be opened (${code})`);
     }
   }
 
-  #load(file: number): Catalogue | DistilserveError {
+  #read(file: number): Buffer {
     try {
-      const { dim, products, vectors, encoderDigest } = decodeStoreFile(readFileSync(file), this.path);
+      return readFileSync(file);
+    } catch (error) {
+      throw storeUnusable(this.path, `cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+
+  #load(bytes: Buffer): Catalogue | DistilserveError {
+    try {
+      const { dim, products, vectors, encoderDigest } = decodeStoreFile(bytes, this.path);
       if (this.encoderDigest !== undefined && this.encoderDigest !== encoderDigest) {
         throw new DistilserveError(
           'encoder_mismatch',

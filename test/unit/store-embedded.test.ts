@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +13,14 @@ import { packPoints } from '../../src/store/points.js';
 import { decodeStoreFile, encodeStoreFile } from '../../src/store/store-file.js';
 import { ENCODER, onCircle } from '../helpers/points.js';
 import { rejection } from '../helpers/rejection.js';
+
+/** A file with this header, one vector of four numbers and the right sha256. */
+function storeFileOf(header: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(Buffer.byteLength(header));
+  const body = Buffer.concat([Buffer.from('DSTORE\r\n'), length, Buffer.from(header), Buffer.alloc(16)]);
+  return Buffer.concat([body, createHash('sha256').update(body).digest()]);
+}
 
 describe('EmbeddedStore', () => {
   let dir: string;
@@ -69,6 +79,57 @@ describe('EmbeddedStore', () => {
     expect(await store.neighbors('a', 5)).to.have.lengthOf(1);
     await rm(path);
     expect(await rejection(store.neighbors('a', 5))).to.have.property('code', 'store_unavailable');
+  });
+
+  it('says unavailable for a header that is no JSON or lacks a field, though the sha256 is right', () => {
+    const product = { id: 'a', title: 'A' };
+    const header = { format: 1, encoder: ENCODER, dim: 4, products: [product] };
+    expect(decodeStoreFile(storeFileOf(JSON.stringify(header)), path).products).to.deep.equal([product]);
+    const wrong: [string, RegExp][] = [
+      ['{"format":1,', /no JSON/],
+      ['null', /header without/],
+      ['{}', /header without/],
+      [JSON.stringify({ ...header, format: 2 }), /format 2 where/],
+      ...[{ format: '1' }, { encoder: 7 }, { dim: 0 }, { dim: '4' }, { products: null }, { products: [] }].map(
+        (part): [string, RegExp] => [JSON.stringify({ ...header, ...part }), /header without/],
+      ),
+      [JSON.stringify({ ...header, products: [null] }), /header without/],
+      [JSON.stringify({ ...header, products: [{ id: 1 }] }), /header without/],
+    ];
+    for (const [json, message] of wrong) {
+      expect(() => decodeStoreFile(storeFileOf(json), path), json)
+        .to.throw(message)
+        .with.property('code', 'store_unavailable');
+    }
+  });
+
+  it('says unavailable for what is no regular file, without waiting for it', async () => {
+    execFileSync('mkfifo', [path]);
+    expect((await rejection(store.neighbors('a', 5), 'store_unavailable')).message).to.match(
+      /no regular.*npm run seed/,
+    );
+    await rm(path);
+    await mkdir(path);
+    expect((await rejection(store.neighbors('a', 5), 'store_unavailable')).message).to.match(
+      /no regular.*npm run seed/,
+    );
+    await rm(path, { recursive: true });
+    await store.replaceAll([onCircle('a', 0)], ENCODER);
+    expect(await store.count()).to.equal(1);
+  });
+
+  it('names the path and what mends it when the file cannot be written', async () => {
+    const under = join(dir, 'file', 'products.store');
+    await writeFile(join(dir, 'file'), '');
+    await mkdir(path);
+    for (const place of [path, under]) {
+      const blocked = new EmbeddedStore(place, ENCODER);
+      const { message } = await rejection(blocked.replaceAll([onCircle('a', 0)], ENCODER), 'storage_failed');
+      expect(message)
+        .to.contain(place)
+        .and.match(/(EISDIR|ENOTEMPTY|EEXIST|ENOTDIR).*STORE_PATH/);
+      await blocked.close();
+    }
   });
 
   it('leaves nothing beside the file, whether a write succeeds or not', async () => {
