@@ -144,15 +144,29 @@ async function writeFiles(dir: string, files: ModelFiles): Promise<string> {
   return sha256(manifest);
 }
 
-// A directory or file that this module did not make is never replaced.
+// A directory, file or link that this module did not make is never replaced.
 async function refuseForeign(target: string): Promise<void> {
   const status = await lstat(target).catch(() => undefined);
-  if (status !== undefined && !status.isSymbolicLink()) {
-    throw new DistilserveError(
-      'invalid_argument',
-      `Expected ${target} to be free or a model saved before but it is another ${status.isDirectory() ? 'directory' : 'file'}; choose another --out or remove it`,
-    );
-  }
+  if (status === undefined) return;
+  const linked = await linkedName(target);
+  if (linked !== undefined && isVersion(linked, target)) return;
+  const found = linked === undefined ? `another ${status.isDirectory() ? 'directory' : 'file'}` : `a link to ${linked}`;
+  throw new DistilserveError(
+    'invalid_argument',
+    `Expected ${target} to be free or a model saved before but it is ${found}; choose another --out or remove it`,
+  );
+}
+
+/** Whether a name is made as those of the versions of `target` are. */
+function isVersion(name: string, target: string): boolean {
+  const prefix = `${basename(target)}-`;
+  return name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length));
+}
+
+/** Whether a directory with a version's name is one: its manifest has the digest of its name. */
+async function holdsItsVersion(dir: string): Promise<boolean> {
+  const manifest = await readFile(join(dir, MANIFEST)).catch(() => undefined);
+  return manifest !== undefined && dir.endsWith(`-${sha256(manifest).slice(0, 12)}`);
 }
 
 async function publish(target: string, staging: string, digest: string): Promise<void> {
@@ -203,10 +217,11 @@ async function removeOutdated(target: string, kept: readonly (string | undefined
   const used = new Set([...kept, ...(await Promise.all(staged.map((name) => linkedName(join(folder, name)))))]);
   // Read last: the link of a save under way may have become this one meanwhile.
   used.add(await linkedName(target));
-  const pattern = new RegExp(`^${basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}-[0-9a-f]{12}$`);
   for (const name of names) {
-    if (pattern.test(name) && !used.has(name)) await discard(join(folder, name), target);
-    if (isAbandoned(name, target)) await rm(join(folder, name), { recursive: true, force: true });
+    const path = join(folder, name);
+    // Somebody's backup may be named by a date of twelve digits.
+    if (isVersion(name, target) && !used.has(name) && (await holdsItsVersion(path))) await discard(path, target);
+    if (isAbandoned(name, target)) await rm(path, { recursive: true, force: true });
   }
 }
 

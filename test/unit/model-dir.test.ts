@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -163,6 +165,27 @@ describe('saveModelDir()', () => {
     const names = readdirSync(scratch.dir);
     expect(names).to.include.members(kept);
     expect(names).not.to.include(dead);
+  });
+
+  it("leaves a directory alone that is named like a version and is none, somebody's backup", async () => {
+    const backups = ['model-202511251200', 'model-202511251201'].map((name) => join(scratch.dir, name));
+    for (const backup of backups) mkdirSync(backup);
+    writeFileSync(join(backups[0]!, 'thesis.txt'), 'mine');
+    await saveTinyClassifier(path, { seed: 1 });
+    cpSync(join(path, '/'), backups[1]!, { recursive: true, dereference: true });
+    for (const seed of [2, 3]) await saveTinyClassifier(path, { seed });
+    expect(readdirSync(backups[0]!)).to.deep.equal(['thesis.txt']);
+    expect((await openModelDir(backups[1]!)).config.labels).to.deep.equal(TINY_LABELS);
+    expect(readdirSync(scratch.dir), 'the link, its version, the one before and the backups').to.have.length(5);
+  });
+
+  it('never replaces a link that it did not make', async () => {
+    for (const target of ['elsewhere', 'model-notes', join(scratch.dir, 'model-0123456789ab')]) {
+      symlinkSync(target, path);
+      expect((await rejection(saveTinyClassifier(path), 'invalid_argument')).message).to.include(target);
+      expect(readlinkSync(path)).to.equal(target);
+      rmSync(path);
+    }
   });
 
   it('makes the directories above it', async () => {
