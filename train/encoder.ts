@@ -2,7 +2,7 @@
 
 import { resolveBase } from '../src/model/base-weights.js';
 import { readHuggingFace } from '../src/model/hugging-face.js';
-import { saveModelDir } from '../src/model/model-dir.js';
+import { prepareModelDir, saveModelDir } from '../src/model/model-dir.js';
 import { addon, native } from '../src/native/addon.js';
 import { readFlags, text } from './lib/flags.js';
 import { script } from './lib/script.js';
@@ -14,6 +14,7 @@ const FLAGS = {
 
 await script(async () => {
   const flags = readFlags(FLAGS, process.argv.slice(2));
+  await prepareModelDir(flags.out as string);
   const base = await resolveBase(flags.base);
   const model = await readHuggingFace(base.dir);
   const digest = await saveModelDir(flags.out as string, {

@@ -5,7 +5,7 @@ import type { Placement } from '../src/domain/types.js';
 import { resolveBase } from '../src/model/base-weights.js';
 import { readHuggingFace } from '../src/model/hugging-face.js';
 import type { ModelConfig } from '../src/model/model-config.js';
-import { saveModelDir } from '../src/model/model-dir.js';
+import { prepareModelDir, saveModelDir } from '../src/model/model-dir.js';
 import { argmaxRows } from '../src/model/text-model.js';
 import { addon, native } from '../src/native/addon.js';
 import { choosePlacement } from '../src/native/placement.js';
@@ -49,6 +49,7 @@ await script(async () => {
   log(`settings ${JSON.stringify(flags)}`);
   const { placement, reason } = choosePlacement(flags.device as string, flags.dtype as string);
   log(reason);
+  await prepareModelDir(flags.out as string);
   const base = await resolveBase(flags.base);
   const pretrained = await readHuggingFace(base.dir);
   const maxLength = Math.min(flags.maxLength, pretrained.architecture.maxPositionEmbeddings);

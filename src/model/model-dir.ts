@@ -6,6 +6,8 @@
  * Saves under one name may overlap, in one process or several.
  */
 import {
+  access,
+  constants,
   lstat,
   mkdir,
   readdir,
@@ -63,7 +65,11 @@ export async function openModelDir(path: string): Promise<ModelDir> {
       }
     }),
   );
-  const config = parseConfigJson(await readFile(join(dir, CONFIG), 'utf8'), join(dir, CONFIG));
+  const configFile = join(dir, CONFIG);
+  const text = await readFile(configFile, 'utf8').catch((error: unknown) => {
+    throw new DistilserveError('model_invalid', `Expected ${configFile}, which was just there: ${messageOf(error)}`);
+  });
+  const config = parseConfigJson(text, configFile);
   return { dir, digest, config, weightsPath: join(dir, WEIGHTS), tokenizerPath: join(dir, TOKENIZER) };
 }
 
@@ -106,11 +112,31 @@ export interface ModelFiles {
   extra?: Record<string, string>;
 }
 
+/**
+ * Whether a model can be saved under `path`, for asking before hours of training; makes the folder that it is to be in.
+ *
+ * @throws DistilserveError invalid_argument when something else is there, storage_failed
+ */
+export async function prepareModelDir(path: string): Promise<void> {
+  const target = resolve(path);
+  await refuseForeign(target);
+  const folder = dirname(target);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new DistilserveError(
+      'storage_failed',
+      `Expected ${folder} to be a folder to write ${basename(target)} in: ${messageOf(error)}; choose another --out`,
+      { cause: error },
+    );
+  }
+}
+
 /** Saves a model under `path`, replacing what that name stood for in one step; returns its digest. */
 export async function saveModelDir(path: string, files: ModelFiles): Promise<string> {
   const target = resolve(path);
-  await refuseForeign(target);
-  await mkdir(dirname(target), { recursive: true });
+  await prepareModelDir(target);
   const staging = stagingName(target);
   try {
     await mkdir(staging);
@@ -212,16 +238,20 @@ async function isSound(dir: string, digest: string): Promise<boolean> {
 /** Removes the versions that no name stands for: neither those `kept`, nor the link's, nor that of a save under way. */
 async function removeOutdated(target: string, kept: readonly (string | undefined)[]): Promise<void> {
   const folder = dirname(target);
+  // Manifests are read first, so that little time passes between asking which versions are in use and removing others.
+  const versions = new Set<string>();
+  for (const name of await readdir(folder)) {
+    // Somebody's backup may be named by a date of twelve digits.
+    if (isVersion(name, target) && (await holdsItsVersion(join(folder, name)))) versions.add(name);
+  }
   const names = await readdir(folder);
   const staged = names.filter((name) => name.startsWith(`${basename(target)}.staging-`) && !isAbandoned(name, target));
   const used = new Set([...kept, ...(await Promise.all(staged.map((name) => linkedName(join(folder, name)))))]);
   // Read last: the link of a save under way may have become this one meanwhile.
   used.add(await linkedName(target));
   for (const name of names) {
-    const path = join(folder, name);
-    // Somebody's backup may be named by a date of twelve digits.
-    if (isVersion(name, target) && !used.has(name) && (await holdsItsVersion(path))) await discard(path, target);
-    if (isAbandoned(name, target)) await rm(path, { recursive: true, force: true });
+    if (versions.has(name) && !used.has(name)) await discard(join(folder, name), target);
+    if (isAbandoned(name, target)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

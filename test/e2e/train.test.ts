@@ -119,6 +119,22 @@ describe('the scripts of train/', function () {
     });
   }
 
+  for (const name of ['train', 'encoder']) {
+    it(`${name}.js refuses an --out that it cannot write before it reads anything`, async () => {
+      const file = join(suite.dir, 'occupied');
+      writeFileSync(file, 'mine');
+      for (const out of [file, join(file, 'model')]) {
+        // A base that is not there comes second.
+        const { code, stdout, stderr } = await endOf(name, ['--out', out, '--base', './nowhere']);
+        expect(code, stdout).to.equal(1);
+        expect(stderr)
+          .to.match(/^error: Expected .*occupied.*--out/m)
+          .and.not.to.match(/^ +at /m);
+      }
+      expect(readFileSync(file, 'utf8')).to.equal('mine');
+    });
+  }
+
   it('evaluate.js ends when the model fails halfway', async () => {
     const model = join(suite.dir, 'mismatched');
     await saveTinyClassifier(model, { config: { labels: ['negative', 'positive'] } });

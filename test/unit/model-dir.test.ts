@@ -188,6 +188,16 @@ describe('saveModelDir()', () => {
     }
   });
 
+  it('names the folder that it cannot make', async () => {
+    writeFileSync(join(scratch.dir, 'file'), 'mine');
+    for (const below of ['file/model', 'file/a/model']) {
+      const error = await rejection(saveTinyClassifier(join(scratch.dir, below)), 'storage_failed');
+      expect(error.message)
+        .to.include(join(scratch.dir, below, '..'))
+        .and.to.include('--out');
+    }
+  });
+
   it('makes the directories above it', async () => {
     await saveTinyClassifier(join(scratch.dir, 'a/b/model'));
     expect(lstatSync(join(scratch.dir, 'a/b/model')).isSymbolicLink()).to.equal(true);
