@@ -73,13 +73,14 @@ await script(async () => {
     baseModel: { id: base.id, sha256: pretrained.weightsSha256 },
   };
   const trainer = newTrainer(flags, placement, config, pretrained.weights);
-  const loss = await trainEpochs(trainer, data, flags);
+  const { lossByEpoch, skipped } = await trainEpochs(trainer, data, flags);
+  log(`mean loss by epoch ${lossByEpoch.map((loss) => loss.toFixed(4)).join(' ')}  steps skipped ${skipped}`);
   const heldOut = evaluate(trainer, data);
   log(`held-out accuracy ${heldOut.accuracy.toFixed(4)}  macro-F1 ${heldOut.macroF1.toFixed(4)}  rows ${heldOut.rows}`);
   log(confusionTable(data.labels, heldOut.confusion));
   const metrics = {
     heldOut,
-    lossByEpoch: loss,
+    lossByEpoch,
     data: { file: flags.data, sha256: data.sha256 },
     flags,
   };
@@ -109,8 +110,12 @@ function newTrainer(
   );
 }
 
-/** The training loop; returns the mean loss of each epoch over the steps that were taken. */
-async function trainEpochs(trainer: Trainer, data: Dataset, flags: Flags): Promise<number[]> {
+/** The training loop; returns the mean loss of each epoch over the steps that were taken, and how many were not. */
+async function trainEpochs(
+  trainer: Trainer,
+  data: Dataset,
+  flags: Flags,
+): Promise<{ lossByEpoch: number[]; skipped: number }> {
   const totalSteps = Math.ceil(data.lengths.length / flags.batchSize) * flags.epochs;
   const warmupSteps = Math.ceil(totalSteps * flags.warmup);
   const format = 'epoch {epoch} {bar} {value}/{total} | loss {loss} | lr {lr} | {speed} tokens/s';
@@ -144,7 +149,7 @@ async function trainEpochs(trainer: Trainer, data: Dataset, flags: Flags): Promi
       if (taken === 0) throw diverged(skipped);
       lossByEpoch.push(total / taken);
     }
-    return lossByEpoch;
+    return { lossByEpoch, skipped };
   });
 }
 
@@ -160,12 +165,14 @@ function evaluate(trainer: Trainer, { test, testLabels, labels }: Dataset): Clas
   const predicted: number[] = [];
   for (let start = 0; start < rows.length; start += 64) {
     const { ids, offsets } = gather(test, testLabels, rows.slice(start, start + 64));
-    predicted.push(
-      ...argmaxRows(
-        native(() => trainer.logits(ids, offsets)),
-        labels.length,
-      ),
-    );
+    const logits = native(() => trainer.logits(ids, offsets));
+    if (!logits.every(Number.isFinite)) {
+      throw new DistilserveError(
+        'invalid_argument',
+        'Expected finite logits of the held-out rows but the weights have diverged, nothing is saved; try a lower --lr',
+      );
+    }
+    predicted.push(...argmaxRows(logits, labels.length));
   }
   return classificationMetrics([...testLabels], predicted, labels.length);
 }

@@ -55,6 +55,12 @@ export class TextModel {
         `Expected ${width} logits a text (the labels of config.json) but the weights give ${probabilities.length / texts.length}`,
       );
     }
+    if (!probabilities.every(Number.isFinite)) {
+      throw new DistilserveError(
+        'model_invalid',
+        `Expected finite probabilities but the weights of ${this.source.dir} give others: they are damaged, have diverged in training or overflow in this dtype; train again with a lower --lr, or take float32`,
+      );
+    }
     const results = argmaxRows(probabilities, width).map((best, row) => ({
       label: config.labels[best] as string,
       confidence: probabilities[row * width + best] as number,

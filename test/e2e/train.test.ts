@@ -93,14 +93,19 @@ describe('the scripts of train/', function () {
     expect(readFileSync(join(out, 'README.md'), 'utf8')).to.include(read);
   });
 
-  it('train.js leaves skipped steps out of the mean loss', async () => {
+  it('train.js leaves skipped steps out of the mean loss, and saves no model whose logits are not finite', async () => {
     const out = join(suite.dir, 'skipped');
     // After the first step the weights are so large that no loss is finite.
     const changes = { out, epochs: '1', lr: '1e30', warmup: '0', 'batch-size': '32' };
-    await runScriptWell('train', trainArguments(project, changes));
-    const { lossByEpoch } = JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8'));
-    expect(lossByEpoch).to.have.length(1);
-    expect(lossByEpoch[0]).to.be.within(0.3, 3);
+    const { code, stdout, stderr } = await endOf('train', trainArguments(project, changes));
+    const [, loss, skipped] = /^mean loss by epoch (\S+) {2}steps skipped (\d+)$/m.exec(stdout)!;
+    expect(Number(loss)).to.be.within(0.3, 3);
+    expect(skipped).to.equal('6');
+    expect(code, stderr).to.equal(1);
+    expect(stderr)
+      .to.match(/^error: Expected finite logits .*--lr/m)
+      .and.not.to.match(/^ +at /m);
+    expect(existsSync(out)).to.equal(false);
   });
 
   for (const [what, changes] of [

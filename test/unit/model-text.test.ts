@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { openModelDir } from '../../src/model/model-dir.js';
 import { argmaxRows, TextModel } from '../../src/model/text-model.js';
+import { addon } from '../../src/native/addon.js';
 import { type DistilBertRecord, readFixture } from '../helpers/fixtures.js';
 import { rejection } from '../helpers/rejection.js';
 import { useScratch } from '../helpers/scratch.js';
 import { expectClose } from '../helpers/tensors.js';
-import { saveTinyClassifier, TINY_LABELS } from '../helpers/tiny-model.js';
+import { saveTinyClassifier, TINY_LABELS, tinyDistilBert } from '../helpers/tiny-model.js';
 
 const CPU = { device: 'cpu', dtype: 'float32' } as const;
 const TOLERANCE = 1e-5;
@@ -63,6 +64,25 @@ describe('TextModel#classify()', () => {
     const { results, tokens } = await model.classify(record.texts, 1);
     expect(results.map(({ truncated }) => truncated)).to.deep.equal(record.ids.map((row) => row.length > 12));
     expect(tokens).to.equal(record.idsCutTo12.flat().length);
+    model.close();
+  });
+
+  it('refuses to answer out of weights that are not finite', async () => {
+    const { architecture, weights } = await tinyDistilBert();
+    const file = join(scratch.dir, 'diverged.safetensors');
+    const bytes = readFileSync(weights[0]!.file);
+    // Finite as a saved weight must be, and too large for the logits to be.
+    for (const { begin, end } of weights.filter(({ name }) => /^(pre_classifier.bias|classifier.weight)$/.test(name))) {
+      for (let at = begin; at < end; at += 4) bytes.writeFloatLE(1e38, at);
+    }
+    writeFileSync(file, bytes);
+    await saveTinyClassifier(path);
+    const source = await openModelDir(path);
+    const weightsPath = join(scratch.dir, 'diverged.pt');
+    const diverged = weights.map((tensor) => ({ ...tensor, file }));
+    addon().writeModel(architecture, diverged, 0, weightsPath);
+    const model = TextModel.load({ ...source, weightsPath }, CPU);
+    expect((await rejection(model.classify(['good'], 1), 'model_invalid')).message).to.include(source.dir);
     model.close();
   });
 
