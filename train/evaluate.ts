@@ -37,7 +37,7 @@ await script(async () => {
   if (unknown !== undefined) {
     throw new DistilserveError(
       'data_invalid',
-      `Expected labels of the model (${labels.join(', ')}) but ${flags.data} has '${unknown.label}'; translate with --label-map`,
+      `Expected labels of the model (${labels.join(', ')}) but ${flags.data} has ${JSON.stringify(unknown.label)}; translate with --label-map`,
     );
   }
   const { placement } = choosePlacement(flags.device as string, flags.dtype as string);

@@ -60,6 +60,19 @@ describe('readRows()', () => {
     ]);
   });
 
+  for (const [name, header] of [
+    ['rows.csv', 'text,label'],
+    ['rows.tsv', 'text\tlabel'],
+  ] as const) {
+    it(`takes all line endings within one file, ${name}`, async () => {
+      const row = header.replace('text', 'good').replace('label', '1');
+      const file = write(name, `${header}\n${row}\r\n${row}\n${row}\r${row}`);
+      expect((await fieldsOf(file)).map(([, fields]) => fields)).to.deep.equal(
+        Array.from({ length: 4 }, () => ({ text: 'good', label: '1' })),
+      );
+    });
+  }
+
   it('takes quotes in a tsv as they are', async () => {
     const file = write('rows.tsv', 'text\tlabel\n"Great" they said\t1\na 5" screen\t0\n');
     expect((await fieldsOf(file)).map(([, fields]) => fields)).to.deep.equal([
@@ -114,6 +127,12 @@ describe('readExamples()', () => {
     expect(unmapped).to.equal(1);
   });
 
+  it('says how many rows a map leaves out that matches none', async () => {
+    const file = write('x.csv', 'text,label\na,0\nb,1\n');
+    const reading = readExamples(file, { ...COLUMNS, labelMap: parseLabelMap('neg=bad,pos=good') });
+    expect((await rejection(reading, 'data_invalid')).message).to.match(/only 2 .*--label-map/);
+  });
+
   const bad: [string, string, RegExp][] = [
     ['no text', '{"text":"a","label":"x"}\n{"label":"x"}\n', /x\.jsonl:2: .*'text'.*--text-column/],
     ['a blank text', '{"text":" \\n","label":"x"}\n', /x\.jsonl:1: .*'text'/],
@@ -121,6 +140,7 @@ describe('readExamples()', () => {
     ['no label', '{"text":"a","label":"x"}\n\n{"text":"b"}\n', /x\.jsonl:3: .*'label'/],
     ['an empty label', '{"text":"a","label":""}\n', /x\.jsonl:1: .*'label'/],
     ['a label that is null', '{"text":"a","label":null}\n', /x\.jsonl:1: .*'label'/],
+    ['a label with white space around it', '{"text":"a","label":"x\\r"}\n', /x\.jsonl:1: .*"x\\r"/],
     ['no rows', '\n\n', /x\.jsonl/],
   ];
   for (const [what, content, message] of bad) {
@@ -259,7 +279,12 @@ describe('loadDataset()', () => {
   });
 
   const wrong: [string, object[], RegExp][] = [
-    ['only one label', rowsOf('a', 20), /two labels.*'a'/],
+    ['only one label', rowsOf('a', 20), /two labels.*"a"/],
+    [
+      'a split of numbers',
+      [...rowsOf('a', 5, { split: 0 }), ...rowsOf('b', 5, { split: 1 })],
+      /split train or test.*"0"/,
+    ],
     ['an unknown split', [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5, { split: 'dev' })], /dev/],
     ['a split in some rows only', [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5)], /rows without one/],
     ['no test rows', [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5, { split: 'train' })], /both splits/],
@@ -277,11 +302,11 @@ describe('loadDataset()', () => {
       [...rowsOf('a', 5, { split: 'train' }), ...['train', 'test'].map((split) => ({ text: ':)', label: 'b', split }))],
       /both splits.*:\)/,
     ],
-    ['a label of one row, which is held out', [...rowsOf('a', 20), ...rowsOf('typo', 1)], /'typo'.*held out/],
+    ['a label of one row, which is held out', [...rowsOf('a', 20), ...rowsOf('typo', 1)], /"typo".*held out/],
     [
       'a label of test rows only',
       [...rowsOf('a', 5, { split: 'train' }), ...rowsOf('b', 5, { split: 'test' })],
-      /'b'.*held out/,
+      /"b".*held out/,
     ],
   ];
   for (const [what, rows, message] of wrong) {

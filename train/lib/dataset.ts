@@ -45,7 +45,10 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
   const { examples, unmapped } = await readExamples(file, options.columns);
   const labels = [...new Set(examples.map((example) => example.label))].sort();
   if (labels.length < 2) {
-    throw new DistilserveError('data_invalid', `Expected at least two labels in ${file} but found only '${labels[0]}'`);
+    throw new DistilserveError(
+      'data_invalid',
+      `Expected at least two labels in ${file} but found only ${JSON.stringify(labels[0])}`,
+    );
   }
   const { train, test } = split(examples, options.seed, file);
   refuseUntrained(labels, train, file);
@@ -77,7 +80,7 @@ function split(examples: readonly Example[], seed: number, file: string): { trai
   if (unknown !== undefined || (named.length > 0 && named.length < examples.length)) {
     throw new DistilserveError(
       'data_invalid',
-      `Expected split train or test in every row of ${file} but found ${unknown?.split ?? 'rows without one'}`,
+      `Expected split train or test in every row of ${file} but found ${unknown === undefined ? 'rows without one' : JSON.stringify(unknown.split)}`,
     );
   }
   if (named.length > 0) {
@@ -145,7 +148,7 @@ function refuseUntrained(labels: readonly string[], train: readonly Example[], f
   if (untrained !== undefined) {
     throw new DistilserveError(
       'data_invalid',
-      `Expected rows of every label to train on but all of '${untrained}' in ${file} are held out (at least one text of each label is); add rows, or leave the label out with --label-map`,
+      `Expected rows of every label to train on but all of ${JSON.stringify(untrained)} in ${file} are held out (at least one text of each label is); add rows, or leave the label out with --label-map`,
     );
   }
 }

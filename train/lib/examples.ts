@@ -37,11 +37,26 @@ export async function readExamples(
     }
     const label = columns.labelMap === undefined ? String(raw) : columns.labelMap.get(String(raw));
     if (label === undefined) unmapped++;
-    else examples.push({ text, label, split: typeof fields.split === 'string' ? fields.split : undefined });
+    else if (label !== label.trim()) throw padded(file, line, label);
+    else examples.push({ text, label, split: splitOf(fields) });
   }
-  if (examples.length === 0)
-    throw new DistilserveError('data_invalid', `Expected labelled rows in ${file} but found none`);
+  if (examples.length === 0) {
+    const found = unmapped === 0 ? 'none' : `only ${unmapped} whose label --label-map does not name`;
+    throw new DistilserveError('data_invalid', `Expected labelled rows in ${file} but found ${found}`);
+  }
   return { examples, unmapped };
+}
+
+// 0 and 1 count as named too: held-out rows must not be trained on because their split is a number.
+function splitOf({ split }: Readonly<Record<string, unknown>>): string | undefined {
+  return split === undefined || split === null ? undefined : String(split);
+}
+
+function padded(file: string, line: number, label: string): DistilserveError {
+  return new DistilserveError(
+    'data_invalid',
+    `${file}:${line}: Expected a label without white space around it but received ${JSON.stringify(label)}`,
+  );
 }
 
 function missing(file: string, line: number, column: string, fields: object): DistilserveError {

@@ -77,6 +77,8 @@ async function* readTable(file: string, stream: Readable, tabs: boolean): AsyncG
     bom: true,
     delimiter: tabs ? '\t' : ',',
     quote: tabs ? false : '"',
+    // All of them: left to find one out, the parser takes the first line's for every line.
+    record_delimiter: ['\r\n', '\n', '\r'],
     columns: (header: string[]) => {
       const twice = header.find((name, index) => header.indexOf(name) !== index);
       if (twice !== undefined) {
