@@ -27,7 +27,10 @@ await script(async () => {
   const flags = readFlags(FLAGS, process.argv.slice(2));
   if (flags.data === undefined) throw new DistilserveError('invalid_config', 'Expected --data FILE');
   const source = await openModelDir(flags.model as string);
-  const { labels } = source.config;
+  const { kind, labels } = source.config;
+  if (kind !== 'classifier') {
+    throw new DistilserveError('model_invalid', `Expected a classifier but --model ${flags.model} is an encoder`);
+  }
   const { examples, unmapped } = await readExamples(flags.data, {
     textColumn: flags.textColumn as string,
     labelColumn: flags.labelColumn as string,

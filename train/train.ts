@@ -13,7 +13,7 @@ import type { Trainer } from '../src/native/types.js';
 import { epochOrder, gather } from './lib/batches.js';
 import { type Dataset, loadDataset } from './lib/dataset.js';
 import { parseLabelMap } from './lib/examples.js';
-import { integer, number, readFlags, text } from './lib/flags.js';
+import { integer, number, positive, readFlags, text } from './lib/flags.js';
 import { type ClassificationMetrics, classificationMetrics, confusionTable } from './lib/metrics.js';
 import { modelCard } from './lib/model-card.js';
 import { Progress } from './lib/progress.js';
@@ -29,7 +29,7 @@ const FLAGS = {
   out: text('models/sentiment', 'Model directory to write'),
   epochs: integer(2, 'Passes over the training rows', 1),
   batchSize: integer(32, 'Rows in a step', 1),
-  lr: number(2e-4, 'Highest learning rate', 0),
+  lr: positive(2e-4, 'Highest learning rate'),
   weightDecay: number(0.01, 'AdamW weight decay; none on biases and LayerNorm', 0),
   warmup: number(0.1, 'Share of all steps over which the learning rate rises', 0, 1),
   maxGradNorm: number(1, 'Gradients are scaled down to this norm; 0 leaves them', 0),

@@ -140,6 +140,12 @@ describe('the scripts of train/', function () {
     });
   }
 
+  it('evaluate.js says that an encoder has no labels', async () => {
+    const { code, stderr } = await endOf('evaluate', ['--model', project.encoderDir, '--data', project.reviewsFile]);
+    expect(code, stderr).to.equal(1);
+    expect(stderr).to.match(/^error: Expected a classifier but .* is an encoder/m);
+  });
+
   it('evaluate.js ends when the model fails halfway', async () => {
     const model = join(suite.dir, 'mismatched');
     await saveTinyClassifier(model, { config: { labels: ['negative', 'positive'] } });
@@ -182,6 +188,7 @@ describe('the scripts of train/', function () {
     ['an unknown device', 'train', ['--device', 'tpu', '--base', fixture('distilbert-tiny')], /cpu/],
     ['data that is not there', 'evaluate', ['--data', 'nowhere.csv'], /nowhere\.csv/],
     ['no data', 'evaluate', [], /--data/],
+    ['a learning rate of 0', 'train', ['--lr', '0'], /above 0 for --lr/],
     ['a base of another family', 'encoder', ['--base', fixture('traced-tuple.pt')], /--base/],
   ];
   for (const [what, name, args, message] of wrong) {

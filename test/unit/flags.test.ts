@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DistilserveError } from '../../src/domain/errors.js';
 import { loadCatalogueConfig } from '../../train/lib/catalogue-flags.js';
-import { integer, number, readFlags, text, toggle } from '../../train/lib/flags.js';
+import { integer, number, positive, readFlags, text, toggle } from '../../train/lib/flags.js';
 import { PROJECT_ROOT } from '../helpers/fixtures.js';
 import { runCommand } from '../helpers/programs.js';
 
@@ -10,6 +10,7 @@ const FLAGS = {
   labelMap: text(undefined, 'A map'),
   batchSize: integer(16, 'Rows in a step', 1),
   lr: number(5e-5, 'Learning rate', 0),
+  temperature: positive(1, 'A divisor'),
   warmup: number(0.1, 'A share', 0, 1),
   quiet: toggle('No words'),
 };
@@ -66,6 +67,7 @@ describe('readFlags()', () => {
       labelMap: undefined,
       batchSize: 16,
       lr: 5e-5,
+      temperature: 1,
       warmup: 0.1,
       quiet: false,
     });
@@ -99,6 +101,7 @@ describe('readFlags()', () => {
     [['--lr', 'Infinity'], /'Infinity'/],
     [['--lr', ''], /--lr/],
     [['--lr'], /--lr/],
+    [['--temperature', '0'], /a number above 0 for --temperature.*'0'/],
     [['--warmup', '1.1'], /from 0 to 1/],
     [['--data', ''], /--data/],
     [['--data', '--batch-size', '8'], /a text for --data .*''/],

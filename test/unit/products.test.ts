@@ -36,6 +36,8 @@ describe('readProducts()', () => {
     ['an id twice', GOOD, /"007" is in line 1 too/],
     ['a number as id', PLAIN.replace('"7"', '7'), /id to be a text/],
     ['an empty id', PLAIN.replace('"7"', '""'), /id to be a text/],
+    ['a blank id', PLAIN.replace('"7"', '" "'), /id to be a text.*not blank/],
+    ['an id of 257 characters', PLAIN.replace('7', 'x'.repeat(257)), /id to be a text.*256/],
     ['half a surrogate pair as id', PLAIN.replace('"7"', '"\\ud800"'), /id to be a text of valid Unicode/],
     ['no description', PLAIN.replace('"description"', '"describtion"'), /description.*nothing/],
     ['a blank name', PLAIN.replace('Cup', ' '), /name.*blank/],

@@ -27,6 +27,12 @@ export function number(
   return { default: fallback, help, accepts, read: (value) => inRange(Number(value), value, min, max) };
 }
 
+/** A flag that takes a finite number above 0. */
+export function positive(fallback: number, help: string): FlagSpec<number> {
+  const read = (value: string) => inRange(Number(value), value, Number.MIN_VALUE, Infinity);
+  return { default: fallback, help, accepts: 'a number above 0', read };
+}
+
 /** A flag that takes an integer from `min` to `max`. */
 export function integer(fallback: number, help: string, min: number, max = 2 ** 31 - 1): FlagSpec<number> {
   const read = (value: string) => (/^-?\d+$/.test(value) ? inRange(Number(value), value, min, max) : undefined);

@@ -3,6 +3,8 @@ import type { Product } from '../../src/domain/types.js';
 import { isProductId } from '../../src/store/points.js';
 import { type Row, readRows } from './rows.js';
 
+const LONGEST_ID = 256;
+
 /**
  * Reads a catalogue: one product a row with id, name and description; category, brand and price may be missing, and
  * other fields are left out.
@@ -31,8 +33,12 @@ export function productText({ name, description }: Product): string {
 
 function toProduct(row: Row): Product {
   const { id } = row.fields;
-  if (typeof id !== 'string' || !isProductId(id)) {
-    throw invalid(row, `Expected id to be a text of valid Unicode but received ${quote(id)}`);
+  // The last two: POST /recommend takes no such id.
+  if (typeof id !== 'string' || !isProductId(id) || id.trim() === '' || [...id].length > LONGEST_ID) {
+    throw invalid(
+      row,
+      `Expected id to be a text of valid Unicode, not blank, of at most ${LONGEST_ID} characters but received ${quote(id)}`,
+    );
   }
   const category = optional(row, 'category', isText, 'a text');
   const brand = optional(row, 'brand', isText, 'a text');
