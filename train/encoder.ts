@@ -2,7 +2,7 @@
 
 import { resolveBase } from '../src/model/base-weights.js';
 import { readHuggingFace } from '../src/model/hugging-face.js';
-import { prepareModelDir, saveModelDir } from '../src/model/model-dir.js';
+import { prepareModelDir, saveModelDir } from '../src/model/model-save.js';
 import { addon, native } from '../src/native/addon.js';
 import { readFlags, text } from './lib/flags.js';
 import { script } from './lib/script.js';

@@ -5,7 +5,7 @@ import type { Placement } from '../src/domain/types.js';
 import { resolveBase } from '../src/model/base-weights.js';
 import { readHuggingFace } from '../src/model/hugging-face.js';
 import type { ModelConfig } from '../src/model/model-config.js';
-import { prepareModelDir, saveModelDir } from '../src/model/model-dir.js';
+import { prepareModelDir, saveModelDir } from '../src/model/model-save.js';
 import { argmaxRows } from '../src/model/text-model.js';
 import { addon, native } from '../src/native/addon.js';
 import { choosePlacement } from '../src/native/placement.js';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { readHuggingFace } from '../../src/model/hugging-face.js';
 import type { ModelConfig } from '../../src/model/model-config.js';
-import { saveModelDir } from '../../src/model/model-dir.js';
+import { saveModelDir } from '../../src/model/model-save.js';
 import { readSafetensorsHeader } from '../../src/model/safetensors.js';
 import { addon } from '../../src/native/addon.js';
 import type { Architecture, ScriptModule, TensorSource, TrainerOptions } from '../../src/native/types.js';
