@@ -57,6 +57,8 @@ export const MAX_TEXTS_PER_REQUEST = 256;
 
 const TEXT: Kind = { accepts: 'text', parse: (text) => (text.trim() === '' ? undefined : text) };
 const HTTP_URL: Kind = { accepts: 'an http(s) URL without user and password', parse: parseHttpUrl };
+/** What a header can carry; another text would be quoted by the HTTP client that refuses it. */
+const SECRET: Kind = pattern('visible ASCII characters', /^[\x21-\x7e]+$/);
 const DEVICE: Kind = pattern('auto, cpu or cuda:N', /^(auto|cpu|cuda:\d{1,3})$/);
 
 const SETTINGS: readonly Setting[] = [
@@ -67,7 +69,7 @@ const SETTINGS: readonly Setting[] = [
   setting('store', 'STORE', oneOf('embedded', 'qdrant'), 'embedded', 'Where product embeddings are kept'),
   setting('storePath', 'STORE_PATH', TEXT, 'data/products.store', 'File of the embedded store'),
   setting('qdrantUrl', 'QDRANT_URL', HTTP_URL, undefined, 'Address of Qdrant; required with STORE=qdrant'),
-  setting('qdrantApiKey', 'QDRANT_API_KEY', TEXT, undefined, 'API key of Qdrant; never logged; `ps` shows flags'),
+  setting('qdrantApiKey', 'QDRANT_API_KEY', SECRET, undefined, 'API key of Qdrant; never logged; `ps` shows flags'),
   setting('qdrantCollection', 'QDRANT_COLLECTION', TEXT, 'products', 'Collection in Qdrant'),
   setting('qdrantTimeoutMs', 'QDRANT_TIMEOUT_MS', integer(1, 600_000), 1000, 'Deadline of one call to Qdrant, in ms'),
   setting('device', 'DEVICE', DEVICE, 'auto', 'Where the model computes; auto takes a GPU where there is one'),

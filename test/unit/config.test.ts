@@ -85,6 +85,25 @@ describe('loadConfig()', () => {
   });
 });
 
+describe('loadConfig() of QDRANT_API_KEY', () => {
+  for (const [title, key] of [
+    ['a line break', 'hunter2\nhunter2'],
+    ['a blank at its end', 'hunter2 '],
+    ['a letter beyond ASCII', 'hünter2'],
+  ] as const) {
+    it(`refuses one with ${title}, which no header can carry, without repeating it`, () => {
+      const problems = problemsOf([], { QDRANT_API_KEY: key }).join('\n');
+      expect(problems).to.include('Expected QDRANT_API_KEY to be visible ASCII characters');
+      expect(problems).not.to.match(/h[uü]nter2/);
+    });
+  }
+
+  it('takes every visible character of ASCII', () => {
+    const key = String.fromCharCode(...Array.from({ length: 0x7e - 0x20 }, (_, index) => 0x21 + index));
+    expect(loadConfig([], { QDRANT_API_KEY: key }).qdrantApiKey).to.equal(key);
+  });
+});
+
 describe('settingsTable()', () => {
   it('has a row for every setting, with its flag and its default', () => {
     const table = settingsTable();
