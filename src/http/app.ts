@@ -42,6 +42,7 @@ export function createApp(services: Services): Koa {
   app.use(observe(logger, metrics, new Set(routes.map((route) => route.path))));
   app.use(errors(logger));
   app.use(refuseUnreadableTarget);
+  app.use(refuseAmbiguousHost);
   app.use(refuseUnknownExpectation);
   app.use(router.routes());
   app.use(unrouted(routes));
@@ -59,6 +60,13 @@ function renderMetrics(metrics: Metrics): Middleware {
     ctx.set('Content-Type', metrics.contentType);
     ctx.body = await metrics.render();
   };
+}
+
+/** HTTP/1.1 requires one Host; version 1.0 knows none, but two name two servers there as well. */
+function refuseAmbiguousHost(ctx: Context, next: Next): Promise<void> {
+  const count = ctx.req.headersDistinct.host?.length ?? 0;
+  if (count === 1 || (count === 0 && ctx.req.httpVersion !== '1.1')) return next();
+  throw new DistilserveError('invalid_request', `Expected one Host header but received ${count}; send exactly one`);
 }
 
 function refuseUnknownExpectation(ctx: Context, next: Next): Promise<void> {

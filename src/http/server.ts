@@ -17,6 +17,8 @@ import type { Logger } from './logger.js';
 
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
+  // The application refuses a request without Host: Node's own answer has no body, no id, and is not logged.
+  requireHostHeader: false,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   // Both timeouts are only looked at this often; Node's default is 30 s.

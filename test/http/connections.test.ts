@@ -57,6 +57,34 @@ describe('HttpServer', () => {
     });
   });
 
+  describe('the Host header', () => {
+    for (const [title, head] of [
+      ['no Host', 'GET /healthz HTTP/1.1'],
+      ['two Hosts', 'GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y'],
+      ['two Hosts under HTTP/1.0', 'GET /healthz HTTP/1.0\r\nHost: x\r\nhost: x'],
+    ] as const) {
+      it(`gives 400 in the error shape for ${title}, and logs it`, async () => {
+        const server = await startTestServer();
+        const answer = await exchange(server.port, `${head}\r\nX-Request-Id: mine\r\n\r\n`);
+        expect(answer.status).to.equal(400);
+        expect(answer.headers['x-request-id']).to.equal('mine');
+        expect(JSON.parse(answer.body).error).to.include({ code: 'invalid_request', request_id: 'mine' });
+        expect(JSON.parse(answer.body).error.message).to.include('Host');
+        await server.close();
+        const line = server.logs.find(({ msg }) => msg === 'request');
+        expect(line).to.include({ request_id: 'mine', status: 400, error: 'invalid_request' });
+      });
+    }
+
+    for (const head of ['GET /healthz HTTP/1.0', 'GET /healthz HTTP/1.1\r\nHost:']) {
+      it(`takes ${JSON.stringify(head)}`, async () => {
+        const server = await startTestServer();
+        expect((await exchange(server.port, `${head}\r\n\r\n`)).status).to.equal(200);
+        await server.close();
+      });
+    }
+  });
+
   describe('absolute targets', () => {
     for (const target of ['http://[', 'http://[::1/', 'http://xn--a/']) {
       it(`answers 400 to ${target}, which is no URL, and lives on`, async () => {
