@@ -22,11 +22,14 @@ const LONGEST_QUOTE = 64;
 /** Something other than white space, the no-break and ideographic spaces included. */
 const notBlank = { type: 'string', pattern: '\\S' };
 
+/** Something to read: what is only white space, control or format characters (zero-width ones, NUL) has no tokens. */
+const readable = { type: 'string', pattern: '[^\\s\\p{Cc}\\p{Cf}]' };
+
 const predictSchema = {
   type: 'object',
   properties: {
-    text: notBlank,
-    texts: { type: 'array', items: notBlank, minItems: 1, maxItems: MAX_TEXTS_PER_REQUEST },
+    text: readable,
+    texts: { type: 'array', items: readable, minItems: 1, maxItems: MAX_TEXTS_PER_REQUEST },
   },
   additionalProperties: false,
   minProperties: 1,
@@ -76,7 +79,7 @@ function describe(error: ErrorObject, { properties }: ObjectSchema): string {
     case 'required':
       return `Expected \`${params.missingProperty}\` but it is missing`;
     case 'pattern':
-      return `Expected ${field} to hold more than white space but it is ${data === '' ? 'empty' : 'blank'}`;
+      return `Expected ${field} to hold something to read but it is ${data === '' ? 'empty' : 'blank'}`;
     case 'maxLength':
       return `Expected ${field} to have at most ${params.limit} characters but it has more`;
     case 'minItems':

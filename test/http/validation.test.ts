@@ -17,6 +17,8 @@ const PREDICT: readonly Case[] = [
   ['a list as text', { text: ['a'] }, /`text` to be a string but received an array/],
   ['an empty text', { text: '' }, /`text` .* empty/],
   ['a blank text', { text: ' \n\t\u00a0\u3000' }, /`text` .* blank/],
+  ['a text of zero-width characters', { text: '\u200b\ufeff\u2060\u200d' }, /`text` .* blank/],
+  ['a text of NUL and white space', { text: '\0 \0\n' }, /`text` .* blank/],
   ['texts that is a string', { texts: 'abc' }, /`texts` to be an array/],
   ['texts that is an object', { texts: { 0: 'a' } }, /`texts` to be an array/],
   ['empty texts', { texts: [] }, /`texts` .* received 0/],
