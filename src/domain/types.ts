@@ -29,6 +29,9 @@ export interface Neighbor {
   readonly score: number;
 }
 
+/** Most characters of a product's id, in catalogues and in requests alike. */
+export const LONGEST_PRODUCT_ID = 256;
+
 export interface Product {
   readonly id: string;
   readonly name: string;

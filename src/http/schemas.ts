@@ -2,6 +2,7 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { MAX_TEXTS_PER_REQUEST } from '../config.js';
 import { DistilserveError } from '../domain/errors.js';
+import { LONGEST_PRODUCT_ID } from '../domain/types.js';
 
 export type PredictBody = { readonly text: string } | { readonly texts: readonly string[] };
 
@@ -15,7 +16,6 @@ interface ObjectSchema {
 }
 
 const MAX_NEIGHBORS = 100;
-const LONGEST_PRODUCT_ID = 256;
 /** More of an unknown key than this is not repeated to the client. */
 const LONGEST_QUOTE = 64;
 

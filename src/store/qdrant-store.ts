@@ -124,7 +124,7 @@ export class QdrantStore implements VectorStore {
     if (this.#encoderDigest !== undefined && encoder !== this.#encoderDigest) {
       throw new DistilserveError(
         'encoder_mismatch',
-        `Expected the vectors in Qdrant's ${this.#name} to come from encoder ${this.#encoderDigest} but they come from ${encoder}; make them anew with: npm run seed`,
+        `Expected the vectors in Qdrant's ${this.#name} to come from encoder ${this.#encoderDigest} but they come from ${encoder}; make them anew with: npm run seed, or restart the server if that was just done`,
       );
     }
     this.#description = { exact: info.points <= EXACT_UP_TO_POINTS, readAt: performance.now() };

@@ -91,7 +91,7 @@ export class StoreReader {
       if (this.encoderDigest !== undefined && this.encoderDigest !== encoderDigest) {
         throw new DistilserveError(
           'encoder_mismatch',
-          `Expected the vectors in ${this.path} to come from encoder ${this.encoderDigest} but they come from ${encoderDigest}; make them anew with: npm run seed`,
+          `Expected the vectors in ${this.path} to come from encoder ${this.encoderDigest} but they come from ${encoderDigest}; make them anew with: npm run seed, or restart the server if that was just done`,
         );
       }
       const ids = products.map(({ id }) => id);

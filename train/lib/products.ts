@@ -1,9 +1,7 @@
 import { DistilserveError } from '../../src/domain/errors.js';
-import type { Product } from '../../src/domain/types.js';
+import { LONGEST_PRODUCT_ID, type Product } from '../../src/domain/types.js';
 import { isProductId } from '../../src/store/points.js';
 import { type Row, readRows } from './rows.js';
-
-const LONGEST_ID = 256;
 
 /**
  * Reads a catalogue: one product a row with id, name and description; category, brand and price may be missing, and
@@ -34,10 +32,10 @@ export function productText({ name, description }: Product): string {
 function toProduct(row: Row): Product {
   const { id } = row.fields;
   // The last two: POST /recommend takes no such id.
-  if (typeof id !== 'string' || !isProductId(id) || id.trim() === '' || [...id].length > LONGEST_ID) {
+  if (typeof id !== 'string' || !isProductId(id) || id.trim() === '' || [...id].length > LONGEST_PRODUCT_ID) {
     throw invalid(
       row,
-      `Expected id to be a text of valid Unicode, not blank, of at most ${LONGEST_ID} characters but received ${quote(id)}`,
+      `Expected id to be a text of valid Unicode, not blank, of at most ${LONGEST_PRODUCT_ID} characters but received ${quote(id)}`,
     );
   }
   const category = optional(row, 'category', isText, 'a text');
