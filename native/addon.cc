@@ -6,6 +6,7 @@
 #include <torch/version.h>
 
 #include "devices.h"
+#include "kernel_sets.h"
 #include "napi_util.h"
 #include "script_module_wrap.h"
 #include "trainer_wrap.h"
@@ -30,6 +31,32 @@ Napi::Value list_devices_js(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value list_kernels_js(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(info.Env());
+    for (const KernelChoice& choice : kernel_choices()) {
+      Napi::Object entry = Napi::Object::New(info.Env());
+      entry.Set("name", choice.name);
+      entry.Set("whyNot", choice.why_not);
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
+Napi::Value gemm_difference_js(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const KernelChoice& kernels = choose_kernels(read_string(info[0], "kernels"));
+    if (kernels.set == nullptr) fail("invalid_argument", "Expected kernels of our own but received 'aten'");
+    const std::string activation = read_string(info[4], "activation");
+    const Activation kind = activation == "gelu"   ? Activation::gelu
+                            : activation == "relu" ? Activation::relu
+                                                   : Activation::none;
+    return Napi::Number::New(info.Env(), gemm_difference(*kernels.set, read_integer(info[1], "rows"),
+                                                         read_integer(info[2], "n"), read_integer(info[3], "k"), kind));
+  });
+}
+
 Napi::Value versions_js(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     Napi::Object result = Napi::Object::New(info.Env());
@@ -47,6 +74,8 @@ class Addon : public Napi::Addon<Addon> {
     exports.Set("Trainer", TrainerWrap::define(env));
     exports.Set("VectorIndex", VectorIndexWrap::define(env));
     exports.Set("listDevices", Napi::Function::New<list_devices_js>(env, "listDevices"));
+    exports.Set("listKernels", Napi::Function::New<list_kernels_js>(env, "listKernels"));
+    exports.Set("gemmDifference", Napi::Function::New<gemm_difference_js>(env, "gemmDifference"));
     exports.Set("writeModel", Napi::Function::New<write_model_js>(env, "writeModel"));
     exports.Set("versions", Napi::Function::New<versions_js>(env, "versions"));
   }

@@ -86,10 +86,14 @@ Placement parse_placement(const std::string& device, const std::string& dtype) {
   fail("device_unavailable", "Expected a device of this machine (", join(names), ") but received '", device, "'");
 }
 
-void set_threads(int64_t threads) {
+void check_threads(int64_t threads) {
   if (threads < 1 || threads > 1024) {
     fail("invalid_argument", "Expected threads from 1 to 1024 but received ", threads);
   }
+}
+
+void set_threads(int64_t threads) {
+  check_threads(threads);
   if (at::get_num_threads() != threads) at::set_num_threads(static_cast<int>(threads));
 }
 

@@ -25,6 +25,9 @@ std::vector<DeviceInfo> list_devices();
 // Throws device_unavailable or dtype_unavailable naming what there is.
 Placement parse_placement(const std::string& device, const std::string& dtype);
 
+// Throws invalid_argument unless it is a sensible number of threads.
+void check_threads(int64_t threads);
+
 // Torch's thread count belongs to the calling thread; sets it for the forwards that follow on this thread.
 void set_threads(int64_t threads);
 

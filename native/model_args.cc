@@ -1,5 +1,7 @@
 #include "model_args.h"
 
+#include "devices.h"
+
 namespace distilserve {
 
 Architecture read_architecture(const Napi::Value& value) {
@@ -49,6 +51,12 @@ RaggedIds read_ragged(const Napi::Value& ids, const Napi::Value& offsets) {
   const View<int32_t> offset_view = read_int32s(offsets, "offsets");
   if (offset_view.length < 2) fail("invalid_argument", "Expected offsets of rows + 1 entries, at least 2");
   return {id_view.data, offset_view.data, id_view.length, offset_view.length - 1};
+}
+
+int64_t read_threads(const Napi::Value& value) {
+  const int64_t threads = read_integer(value, "threads");
+  check_threads(threads);
+  return threads;
 }
 
 Napi::Value make_floats(Napi::Env env, const at::Tensor& tensor) {

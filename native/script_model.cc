@@ -6,7 +6,9 @@
 #include <mutex>
 #include <sstream>
 
+#include "devices.h"
 #include "error.h"
+#include "module_call.h"
 
 namespace distilserve {
 namespace {
@@ -37,14 +39,15 @@ torch::jit::Module read_module(const std::string& path, const Placement& placeme
 }
 
 // A file replaced under the same name is another model: device, inode, size and time of change tell them apart.
-std::string cache_key(const std::string& path, const Placement& placement) {
+std::string cache_key(const std::string& path, const Placement& placement, const ServingOptions& serving) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
     fail("model_missing", "Expected a TorchScript file at '", path, "' but there is none");
   }
   std::ostringstream key;
   key << status.st_dev << ':' << status.st_ino << ':' << status.st_size << ':' << status.st_mtim.tv_sec << '.'
-      << status.st_mtim.tv_nsec << '@' << placement.device << '/' << placement.dtype;
+      << status.st_mtim.tv_nsec << '@' << placement.device << '/' << placement.dtype << '/'
+      << serving.kernels << (serving.architecture ? "+" : "-");
   return key.str();
 }
 
@@ -61,42 +64,46 @@ IdLimits limits_of(const torch::jit::Module& module) {
   return limits;
 }
 
-// Traced Hugging Face models answer with a tuple or a dict, by the settings they were traced with.
-at::Tensor first_tensor(const c10::IValue& value) {
-  if (value.isTensor()) return value.toTensor();
-  if (value.isTuple() && !value.toTupleRef().elements().empty()) return first_tensor(value.toTupleRef().elements()[0]);
-  if (value.isGenericDict()) {
-    const auto dict = value.toGenericDict();
-    if (const auto found = dict.find("logits"); found != dict.end()) return first_tensor(found->value());
-  }
-  fail("model_invalid", "Expected the TorchScript to return a tensor, a tuple that begins with one or a dict with ",
-       "'logits' but it returned ", value.tagKind());
-}
-
 }  // namespace
 
-std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Placement& placement) {
+std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Placement& placement,
+                                               const ServingOptions& serving) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<ScriptModel>> cache;
   // Held while loading: threads that start together wait for the first one's copy instead of each reading their own.
   const std::lock_guard<std::mutex> lock(mutex);
-  const std::string key = cache_key(path, placement);
+  const std::string key = cache_key(path, placement, serving);
   if (auto shared = cache[key].lock()) return shared;
-  auto model = std::make_shared<ScriptModel>(read_module(path, placement), placement);
+  auto model = std::make_shared<ScriptModel>(read_module(path, placement), placement, serving);
   std::erase_if(cache, [](const auto& entry) { return entry.second.expired(); });
   cache[key] = model;
   return model;
 }
 
-ScriptModel::ScriptModel(torch::jit::Module module, const Placement& placement)
-    : module_(std::move(module)), placement_(placement), limits_(limits_of(module_)) {}
+ScriptModel::ScriptModel(torch::jit::Module module, const Placement& placement, const ServingOptions& serving)
+    : module_(std::move(module)), placement_(placement), limits_(limits_of(module_)) {
+  const KernelChoice& kernels = choose_kernels(serving.kernels);
+  if (!serving.architecture || !placement_.device.is_cpu() || placement_.dtype != at::kFloat ||
+      !ServingProgram::fits(module_, *serving.architecture)) {
+    return;
+  }
+  program_.emplace(module_, *serving.architecture, kernels);
+  module_ = torch::jit::Module();  // its linear weights are in the program once more, packed
+}
 
-at::Tensor ScriptModel::embed(const RaggedIds& batch) const {
+at::Tensor ScriptModel::logits(const RaggedIds& batch, int64_t threads) const {
+  check_ragged(batch, limits_);
+  return program_ ? program_->logits(batch, threads) : run("forward", batch, threads);
+}
+
+at::Tensor ScriptModel::embed(const RaggedIds& batch, int64_t threads) const {
+  check_ragged(batch, limits_);
+  if (program_) return program_->embed(batch, threads);
   if (!module_.find_method("embed")) {
     fail("invalid_argument", "Expected a model with an embed() method but this TorchScript has none; ",
          "import it with this project's own commands to get one");
   }
-  at::Tensor embeddings = run("embed", batch);
+  at::Tensor embeddings = run("embed", batch, threads);
   // A half-precision norm is right to 3 digits only; whoever compares embeddings relies on 5.
   if (placement_.dtype != at::kFloat) {
     const c10::InferenceMode inference_mode;
@@ -105,18 +112,13 @@ at::Tensor ScriptModel::embed(const RaggedIds& batch) const {
   return embeddings;
 }
 
-at::Tensor ScriptModel::run(const char* method, const RaggedIds& batch) const {
-  check_ragged(batch, limits_);
+at::Tensor ScriptModel::run(const char* method, const RaggedIds& batch, int64_t threads) const {
+  set_threads(threads);
   const c10::InferenceMode inference_mode;
   at::Tensor result;  // [rows, width]
   for (auto& rows : group_by_length(batch)) {
     const PaddedGroup group = pad_rows(batch, std::move(rows), /*pad_token_id=*/0, placement_.device);
-    const at::Tensor output =
-        first_tensor(module_.get_method(method)({group.input_ids, group.attention_mask})).to(at::kCPU, at::kFloat);
-    if (output.dim() != 2 || output.size(0) != static_cast<int64_t>(group.order.size())) {
-      fail("model_invalid", "Expected an output of [", group.order.size(), ", width] but the TorchScript returned ",
-           output.sizes());
-    }
+    const at::Tensor output = call_module(module_, method, group);
     if (!result.defined()) result = at::empty({batch.rows, output.size(1)}, at::kFloat);
     result.index_copy_(0, at::tensor(group.order, at::kLong), output);
   }

@@ -18,7 +18,11 @@ export class TextModel {
   static load(source: ModelDir, placement: Placement): TextModel {
     const { config } = source;
     const tokenizer = Tokenizer.load(source.tokenizerPath, config.maxLength);
-    const module = native(() => new (addon().ScriptModule)(source.weightsPath, placement.device, placement.dtype));
+    const { device, dtype } = placement;
+    const { architecture } = config;
+    const module = native(
+      () => new (addon().ScriptModule)(source.weightsPath, device, dtype, { architecture, kernels: 'auto' }),
+    );
     const { vocabSize, maxLength } = module.limits;
     if (vocabSize >= 0 && tokenizer.vocabSize > vocabSize) {
       throw new DistilserveError(

@@ -48,6 +48,8 @@ export interface ScriptModule {
   embed(ids: Int32Array, offsets: Int32Array, threads: number): Float32Array;
   /** What the embedding tables hold; -1 where the TorchScript does not say. */
   readonly limits: { vocabSize: number; maxLength: number };
+  /** What runs it: kernels of {@link NativeAddon.listKernels}, or `portable` for the TorchScript as it is. */
+  readonly kernels: string;
   /** Frees this instance's hold on the weights; every later call throws `disposed`. */
   dispose(): void;
 }
@@ -101,7 +103,16 @@ export interface DeviceInfo {
 }
 
 export interface NativeAddon {
-  ScriptModule: new (path: string, device: Device, dtype: Dtype) => ScriptModule;
+  /**
+   * With `serving`, a DistilBERT of that architecture runs in float32 on the CPU through packed rows and kernels of our
+   * own: `auto`, or one of {@link NativeAddon.listKernels}. Anything else runs as the TorchScript stands.
+   */
+  ScriptModule: new (
+    path: string,
+    device: Device,
+    dtype: Dtype,
+    serving?: { architecture: Architecture; kernels: string },
+  ) => ScriptModule;
   Trainer: new (options: TrainerOptions) => Trainer;
   /** `vectors`: [rows, dim], each of L2 norm 1 ± 1e-5; copied. */
   VectorIndex: new (
@@ -111,5 +122,12 @@ export interface NativeAddon {
   /** Builds the architecture with the given weights (a head without weights is drawn by `seed`) and writes TorchScript. */
   writeModel(architecture: Architecture, weights: TensorSource[], seed: number, path: string): void;
   listDevices(): DeviceInfo[];
+  /** Best first; `aten` is last and always there. `whyNot` is empty where they are usable. */
+  listKernels(): { name: string; whyNot: string }[];
+  /**
+   * How far `activation(a w^T + bias)` of a kernel set is from float64 ATen, over random a [rows, k] and w [n, k], as a
+   * share of the sum of magnitudes.
+   */
+  gemmDifference(kernels: string, rows: number, n: number, k: number, activation: 'none' | 'gelu' | 'relu'): number;
   versions(): { libtorch: string };
 }

@@ -1,0 +1,68 @@
+// exp, erf-GELU and sums over vectors; included after one of vector_*.h.
+#pragma once
+
+namespace distilserve {
+namespace {
+
+// exp(x) for x <= 88: x = n ln 2 + r, a polynomial for exp(r), |r| <= ln 2 / 2 (Taylor to r^7, relative error 1e-8), times
+// 2^n. Below -87 it is 2^-126, which is as good as 0 to a softmax and to erf.
+inline Vec exp(Vec x) {
+  x = max(x, set(-87.0f));
+  const Vec n = round(mul(x, set(1.44269504f)));
+  Vec r = fma(n, set(-0.693359375f), x);       // ln 2 in two parts, so that r keeps its bits
+  r = fma(n, set(2.12194440e-4f), r);
+  Vec p = fma(set(1.98412698e-4f), r, set(1.38888889e-3f));
+  p = fma(p, r, set(8.33333333e-3f));
+  p = fma(p, r, set(4.16666667e-2f));
+  p = fma(p, r, set(1.66666667e-1f));
+  p = fma(p, r, set(0.5f));
+  p = fma(p, r, set(1.0f));
+  p = fma(p, r, set(1.0f));
+  return times_two_to(p, n);
+}
+
+// x / 2 (1 + erf(x / sqrt 2)), erf by Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7).
+inline Vec gelu(Vec x) {
+  const Vec z = mul(abs(x), set(0.70710678f));
+  const Vec t = div(set(1.0f), fma(z, set(0.3275911f), set(1.0f)));
+  Vec p = fma(set(1.061405429f), t, set(-1.453152027f));
+  p = fma(p, t, set(1.421413741f));
+  p = fma(p, t, set(-0.284496736f));
+  p = fma(p, t, set(0.254829592f));
+  const Vec erf = with_sign_of(sub(set(1.0f), mul(mul(p, t), exp(sub(set(0.0f), mul(z, z))))), x);
+  return mul(mul(x, set(0.5f)), add(set(1.0f), erf));
+}
+
+inline float sum(Vec v) {
+  float lane[kLanes];
+  store(lane, v);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+inline float largest(Vec v) {
+  float lane[kLanes];
+  store(lane, v);
+  float best = lane[0];
+  for (int i = 1; i < kLanes; ++i) best = lane[i] > best ? lane[i] : best;
+  return best;
+}
+
+// Calls each(column, lanes) for all vectors of a row, the last one with fewer lanes.
+template <typename Each>
+inline void for_vectors(int64_t columns, Each each) {
+  int64_t column = 0;
+  for (; column + kLanes <= columns; column += kLanes) each(column, kLanes);
+  if (column < columns) each(column, static_cast<int>(columns - column));
+}
+
+inline Vec load_lanes(const float* p, int lanes) { return lanes == kLanes ? load(p) : load_first(p, lanes); }
+inline void store_lanes(float* p, Vec v, int lanes) {
+  if (lanes == kLanes) return store(p, v);
+  store_first(p, v, lanes);
+}
+
+}  // namespace
+}  // namespace distilserve

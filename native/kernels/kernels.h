@@ -1,0 +1,46 @@
+// The face of the CPU kernels. One set per instruction set; the files behind it are compiled with flags of their own and
+// include neither torch nor the standard library: the linter keeps one copy of an inline function, and a copy compiled
+// for a wider CPU would end a smaller one with SIGILL.
+#pragma once
+
+#include <stdint.h>
+
+namespace distilserve {
+
+enum class Activation { none, gelu, relu };
+
+// c[rows, columns] = activation(a[rows, k] * w^T + bias), for whole panels of columns. Every element is one chain of
+// multiply-adds over k in rising order, whatever the rows beside it: the bits do not depend on the batch, nor on how the
+// work is cut.
+struct Gemm {
+  const float* a;       // [rows, k], row stride lda
+  int64_t lda;
+  int64_t rows;
+  int64_t k;
+  const float* panels;  // packed by pack()
+  int64_t first_panel;  // this call computes panels first_panel to last_panel - 1
+  int64_t last_panel;
+  const float* bias;    // [panels * panel], or null
+  float* c;             // [rows, at least last_panel * panel], row stride ldc; columns are counted from panel 0
+  int64_t ldc;
+  Activation activation;
+};
+
+struct KernelSet {
+  const char* name;
+  int64_t panel;       // columns of a packed panel
+  int64_t row_block;   // rows that one pass over a panel serves
+  // w [n, k] (row stride ldw) -> panels [ceil(n / panel)][k][panel], columns beyond n zero.
+  void (*pack)(const float* w, int64_t ldw, int64_t n, int64_t k, float* panels);
+  void (*gemm)(const Gemm& call);
+  // Rows of s [rows, columns] become softmax(scale * s); columns up to the next multiple of `panel` are set to zero.
+  void (*softmax)(float* s, int64_t lds, int64_t rows, int64_t columns, float scale);
+  // out = LayerNorm(x + residual); residual may be null, out may be x. All [rows, dim].
+  void (*layer_norm)(const float* x, int64_t ldx, const float* residual, int64_t ldr, int64_t rows, int64_t dim,
+                     const float* gamma, const float* beta, float eps, float* out, int64_t ldo);
+};
+
+extern const KernelSet kAvx2Kernels;
+extern const KernelSet kAvx512Kernels;
+
+}  // namespace distilserve
