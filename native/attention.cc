@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "parallel_gemm.h"
 #include "thread_team.h"
 
 namespace distilserve {
@@ -42,13 +43,7 @@ void attend_head(const KernelSet& kernels, const Head& head) {
   float* scores = at_least(scratch.scores, kQueries * padded);
   float* out = at_least(scratch.out, kQueries * out_width);
   kernels.pack(head.keys, head.stride, length, dim, keys);
-  for (int64_t column = 0, at = 0; column < dim; column += panel) {
-    const int64_t width = std::min(panel, dim - column);
-    for (int64_t token = 0; token < length; ++token, at += panel) {
-      std::memcpy(values + at, head.values + token * head.stride + column, width * sizeof(float));
-      std::fill(values + at + width, values + at + panel, 0.0f);
-    }
-  }
+  pack_rows(kernels, head.values, head.stride, length, dim, values);
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   for (int64_t query = 0; query < head.query_count; query += kQueries) {
     const int64_t count = std::min(kQueries, head.query_count - query);

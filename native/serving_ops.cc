@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "attention.h"
+#include "parallel_gemm.h"
 #include "thread_team.h"
 #include "workspace.h"
 
@@ -16,8 +17,6 @@ namespace {
 using LinearPtr = c10::intrusive_ptr<PackedLinear>;
 using EmbeddingsPtr = c10::intrusive_ptr<PackedEmbeddings>;
 
-constexpr int64_t kRowsPerChunk = 14 * 14;  // what a kernel works through with one part of the weights in its cache
-constexpr int64_t kChunksPerThread = 4;     // so that no thread waits long for the last one
 constexpr int64_t kNormRows = 16;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -33,23 +32,9 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
 // c = activation(x w^T + bias) for one segment after another from `first` on, by all threads of the lease.
 void multiply(const at::Tensor& x, const PackedLinear& w, int64_t first, int64_t segments, Activation activation, float* c,
               int64_t ldc) {
-  const int64_t rows = x.size(0), panels = segments * w.segment_panels, offset = first * w.segment_panels;
-  const int64_t threads = parallel_threads();
-  const int64_t row_chunks = ceil_div(rows, kRowsPerChunk);
-  const int64_t column_chunks =
-      threads == 1 ? 1 : std::min(panels, ceil_div(threads * kChunksPerThread, row_chunks));
-  const Gemm whole = {x.const_data_ptr<float>(), x.stride(0), rows, w.k, w.panels.const_data_ptr<float>(), 0, 0,
-                      w.bias.const_data_ptr<float>(), c, ldc, activation};
-  parallel_for(row_chunks * column_chunks, [&](int64_t chunk) {
-    const int64_t row = chunk / column_chunks * kRowsPerChunk, column = chunk % column_chunks;
-    Gemm part = whole;
-    part.a += row * part.lda;
-    part.c += row * part.ldc;
-    part.rows = std::min(kRowsPerChunk, rows - row);
-    part.first_panel = offset + panels * column / column_chunks;
-    part.last_panel = offset + panels * (column + 1) / column_chunks;
-    w.kernels->gemm(part);
-  });
+  parallel_gemm(*w.kernels, {x.const_data_ptr<float>(), x.stride(0), x.size(0), w.k, w.panels.const_data_ptr<float>(),
+                             first * w.segment_panels, (first + segments) * w.segment_panels,
+                             w.bias.const_data_ptr<float>(), c, ldc, activation});
 }
 
 at::Tensor linear(const at::Tensor& x, const LinearPtr& w, int64_t activation) {

@@ -17,6 +17,18 @@ void pause_briefly() {
 #endif
 }
 
+// Until `ready`. A helper that is late with its chunk may wait for the very core this thread spins on.
+template <typename Ready>
+void wait_until(const Ready& ready) {
+  for (int spin = 0; !ready(); ++spin) {
+    if (spin < kSpins) {
+      pause_briefly();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
 class Team {
  public:
   // Never destroyed: its threads sleep until the process ends.
@@ -49,11 +61,11 @@ class Team {
     open_.store(true);
     if (sleepers_.load() > 0) wake();
     work();
-    while (done_.load(std::memory_order_acquire) < chunks) pause_briefly();
+    wait_until([&] { return done_.load(std::memory_order_acquire) == chunks; });
     // No helper may look at this job once its fields change: one that counted itself in before `open_` fell is waited
     // for, one that comes later sees that it fell.
     open_.store(false);
-    while (inside_.load() > 0) pause_briefly();
+    wait_until([&] { return inside_.load() == 0; });
   }
 
  private:

@@ -1,19 +1,19 @@
 #include "trainer.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "error.h"
+#include "kernel_sets.h"
 #include "model_file.h"
+#include "packed_training.h"
 #include "program.h"
 
 namespace distilserve {
 namespace {
-
-bool is_decayed(const std::string& name) {
-  const bool bias = name.size() > 5 && name.compare(name.size() - 5, 5, ".bias") == 0;
-  const bool norm = name.find("LayerNorm") != std::string::npos || name.find("layer_norm") != std::string::npos;
-  return !bias && !norm;
-}
 
 torch::jit::Module build_model(const Architecture& architecture, const std::vector<TensorSource>& weights,
                                uint64_t seed) {
@@ -23,6 +23,16 @@ torch::jit::Module build_model(const Architecture& architecture, const std::vect
 }
 
 }  // namespace
+
+bool is_decayed(const std::string& name) {
+  const bool bias = name.size() > 5 && name.compare(name.size() - 5, 5, ".bias") == 0;
+  const bool norm = name.find("LayerNorm") != std::string::npos || name.find("layer_norm") != std::string::npos;
+  return !bias && !norm;
+}
+
+double clip_scale(double norm, double max_norm) {
+  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
+}
 
 Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
     : options_(options), placement_(placement),
@@ -34,9 +44,16 @@ Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
     fail("dtype_unavailable", "Expected dtype 'float32' for training but received '", placement_.dtype, "'");
   }
   module_.to(placement_.device);
+  const KernelChoice& kernels = choose_kernels("auto");
+  if (placement_.device.is_cpu() && kernels.set != nullptr) {
+    packed_ = std::make_unique<PackedTraining>(options_, module_, *kernels.set);
+    return;
+  }
   at::manual_seed(options_.seed);  // dropout draws from the device's default generator
   add_groups();
 }
+
+Trainer::~Trainer() = default;
 
 void Trainer::add_groups() {
   groups_.resize(2);
@@ -55,18 +72,22 @@ void Trainer::add_groups() {
 StepResult Trainer::step(const RaggedIds& batch, const int32_t* labels, double learning_rate) {
   const Architecture& a = options_.architecture;
   check_ragged(batch, {a.vocab_size, a.max_position_embeddings});
-  std::vector<int64_t> order(batch.rows);
-  at::Tensor targets = at::empty({batch.rows}, at::kLong);
   for (int64_t row = 0; row < batch.rows; ++row) {
-    order[row] = row;
     if (labels[row] < 0 || labels[row] >= a.num_labels) {
       fail("invalid_argument", "Expected labels from 0 to ", a.num_labels - 1, " but row ", row, " has ", labels[row]);
     }
-    targets.data_ptr<int64_t>()[row] = labels[row];
   }
+  if (packed_) return packed_->step(batch, labels, learning_rate, at::get_num_threads());
+  return step_by_autograd(batch, labels, learning_rate);
+}
+
+StepResult Trainer::step_by_autograd(const RaggedIds& batch, const int32_t* labels, double learning_rate) {
+  std::vector<int64_t> order(batch.rows);
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const at::Tensor targets = at::tensor(at::ArrayRef<int32_t>(labels, batch.rows)).to(at::kLong);
   clear_gradients();  // those of a step that threw halfway
   module_.train();
-  const PaddedGroup padded = pad_rows(batch, std::move(order), a.pad_token_id, placement_.device);
+  const PaddedGroup padded = pad_rows(batch, std::move(order), options_.architecture.pad_token_id, placement_.device);
   const at::Tensor logits = module_.forward({padded.input_ids, padded.attention_mask}).toTensor();
   const at::Tensor loss = at::cross_entropy_loss(logits, targets.to(placement_.device));
   StepResult result;
@@ -94,10 +115,8 @@ double Trainer::clip_gradients() {
     for (const at::Tensor& parameter : group.parameters) gradients.push_back(parameter.grad());
   }
   const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
-  // torch.nn.utils.clip_grad_norm_: scale by max_norm / (norm + 1e-6), only ever down. 0 is off, as in the Trainer of
-  // Hugging Face.
-  const double scale = options_.max_grad_norm / (norm + 1e-6);
-  if (options_.max_grad_norm > 0 && std::isfinite(norm) && scale < 1.0) at::_foreach_mul_(gradients, scale);
+  const double scale = clip_scale(norm, options_.max_grad_norm);
+  if (std::isfinite(norm) && scale < 1.0) at::_foreach_mul_(gradients, scale);
   return norm;
 }
 

@@ -1,6 +1,7 @@
 // One training step in one call: forward, loss, backward, clipping and the optimizer.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,21 @@ struct StepResult {
   bool skipped = false;  // loss or gradient was not finite: nothing was updated
 };
 
+// Whether AdamW's weight decay applies to a parameter: not to biases and LayerNorm's, as in Hugging Face's Trainer.
+bool is_decayed(const std::string& name);
+
+// What clipping multiplies gradients of this norm by, as torch.nn.utils.clip_grad_norm_ does: max_norm / (norm + 1e-6),
+// only ever down; max_norm 0 is off.
+double clip_scale(double norm, double max_norm);
+
+class PackedTraining;
+
+// On the CPU, where this project's kernels run, steps go through PackedTraining; elsewhere through TorchScript and
+// autograd.
 class Trainer {
  public:
   Trainer(const TrainerOptions& options, const Placement& placement);
+  ~Trainer();
 
   // labels: [rows], each 0 to num_labels - 1.
   StepResult step(const RaggedIds& batch, const int32_t* labels, double learning_rate);
@@ -47,6 +60,7 @@ class Trainer {
     std::vector<at::Tensor> parameters, exp_avgs, exp_avg_sqs, steps;
   };
 
+  StepResult step_by_autograd(const RaggedIds& batch, const int32_t* labels, double learning_rate);
   void add_groups();
   void clear_gradients();
   double clip_gradients();
@@ -55,6 +69,7 @@ class Trainer {
   TrainerOptions options_;
   Placement placement_;
   torch::jit::Module module_;
+  std::unique_ptr<PackedTraining> packed_;  // null: autograd
   std::vector<Group> groups_;
 };
 

@@ -72,14 +72,14 @@ Block block_for(Activation activation, int64_t rows) {
 // All rows of one pass against one panel, for one part of k: blocks of nearly equal size.
 void rows_by_panel(const Gemm& g, int64_t row, int64_t end, int64_t panel, int64_t k, int64_t depth) {
   const float* weights = g.panels + (panel * g.k + k) * kPanel;
-  const bool last = k + depth == g.k;
+  const bool last = k + depth == g.k, resumes = k > 0 || g.accumulate;
   const int64_t blocks = (end - row + kRowBlock - 1) / kRowBlock;
   for (int64_t left = blocks; left > 0; --left) {
     const int64_t count = (end - row + left - 1) / left;
     float* c = g.c + row * g.ldc + panel * kPanel;
-    const float* start = k > 0 ? c : g.bias == nullptr ? nullptr : g.bias + panel * kPanel;
+    const float* start = resumes ? c : g.bias == nullptr ? nullptr : g.bias + panel * kPanel;
     block_for(last ? g.activation : Activation::none, count)(g.a + row * g.lda + k, g.lda, weights, depth, start,
-                                                             k > 0 ? g.ldc : 0, c, g.ldc);
+                                                             resumes ? g.ldc : 0, c, g.ldc);
     row += count;
   }
 }

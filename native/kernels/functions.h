@@ -21,8 +21,8 @@ inline Vec exp(Vec x) {
   return times_two_to(p, n);
 }
 
-// x / 2 (1 + erf(x / sqrt 2)), erf by Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7).
-inline Vec gelu(Vec x) {
+// (1 + erf(x / sqrt 2)) / 2, erf by Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7).
+inline Vec normal_distribution(Vec x) {
   const Vec z = mul(abs(x), set(0.70710678f));
   const Vec t = div(set(1.0f), fma(z, set(0.3275911f), set(1.0f)));
   Vec p = fma(set(1.061405429f), t, set(-1.453152027f));
@@ -30,8 +30,10 @@ inline Vec gelu(Vec x) {
   p = fma(p, t, set(-0.284496736f));
   p = fma(p, t, set(0.254829592f));
   const Vec erf = with_sign_of(sub(set(1.0f), mul(mul(p, t), exp(sub(set(0.0f), mul(z, z))))), x);
-  return mul(mul(x, set(0.5f)), add(set(1.0f), erf));
+  return fma(erf, set(0.5f), set(0.5f));
 }
+
+inline Vec gelu(Vec x) { return mul(x, normal_distribution(x)); }
 
 inline float sum(Vec v) {
   float lane[kLanes];

@@ -24,6 +24,7 @@ struct Gemm {
   float* c;             // [rows, at least last_panel * panel], row stride ldc; columns are counted from panel 0
   int64_t ldc;
   Activation activation;
+  bool accumulate = false;  // add to what c holds, in place of the bias
 };
 
 struct KernelSet {

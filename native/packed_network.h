@@ -1,0 +1,67 @@
+// Loss and gradients of a DistilBERT classifier on the CPU: packed rows, forward and backward by hand.
+//
+// The last layer is computed for each row's first token only, since the head sees no other.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "architecture.h"
+#include "kernel_sets.h"
+#include "packed_attention.h"
+#include "packed_layers.h"
+#include "torch_api.h"
+
+namespace distilserve {
+
+class PackedNetwork {
+ public:
+  // Parameters and gradients by Hugging Face's names, dense float32 on the CPU; they are read and written in place.
+  PackedNetwork(const Architecture& architecture, const torch::jit::Module& module, const KernelSet& kernels,
+                uint64_t seed);
+
+  // Gradients in the order of module.named_parameters(), each of its parameter's shape.
+  const std::vector<at::Tensor>& gradients() const { return gradients_; }
+  const TrainingKernels& kernels() const { return *kernels_.others; }
+  // Whether the last backward() gave the word embeddings' row a gradient.
+  bool has_gradient(int64_t word) const { return word_steps_[word] == step_; }
+
+  // Mean cross-entropy over the batch with dropout on, by the threads of the lease. Call backward() after it, or not.
+  double forward(const RaggedIds& batch, const int32_t* labels);
+  void backward(const RaggedIds& batch, const int32_t* labels);
+
+ private:
+  struct Layer {
+    Linear q, k, v, out, inner, outer;
+    Norm attention_norm, output_norm;
+    Matrix input, first, queries, keys, values, context, attended, inner_sum;
+  };
+
+  Parameter parameter(const std::string& name) const;
+  Linear linear(const std::string& name, int64_t in, int64_t out) const;
+  Norm norm(const std::string& name) const;
+  Dropout dropout(double p, uint32_t site) const { return make_dropout(p, seed_, step_, site); }
+  AttentionShape shape(const RaggedIds& batch, size_t layer) const;
+  void embed(const RaggedIds& batch, Matrix& out);
+  void forward_layer(const RaggedIds& batch, size_t index, Matrix& state);
+  void backward_layer(const RaggedIds& batch, size_t index, Matrix& dstate);
+  void activate(const Matrix& x, Matrix& y) const;
+  void backward_activation(const Matrix& x, Matrix& dy) const;
+  void backward_embeddings(const RaggedIds& batch, Matrix& dstate);
+
+  Architecture a_;
+  Kernels kernels_;
+  uint64_t seed_, step_ = 0;
+  std::vector<at::Tensor> parameters_, gradients_;
+  std::vector<std::string> names_;
+  Parameter words_, positions_;
+  Norm embedding_norm_;
+  std::vector<Layer> layers_;
+  Linear pre_classifier_, classifier_;
+  Matrix pooled_input_, pooled_, logits_, sums_, activated_, dstate_, dinner_, dcontext_, dq_, dk_, dv_;
+  std::vector<int32_t> touched_;      // rows of the word embeddings' gradient that are not zero
+  std::vector<uint64_t> word_steps_;  // the step that last gave a row of the word embeddings a gradient
+  ProductScratch scratch_;
+};
+
+}  // namespace distilserve

@@ -1,0 +1,91 @@
+#include "packed_training.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "thread_team.h"
+
+namespace distilserve {
+namespace {
+
+constexpr int64_t kValuesPerPiece = 16'384;
+constexpr int64_t kPiecesPerChunk = 64;
+constexpr const char* kWords = "distilbert.embeddings.word_embeddings.weight";
+
+}  // namespace
+
+PackedTraining::PackedTraining(const TrainerOptions& options, const torch::jit::Module& module, const KernelSet& kernels)
+    : options_(options), network_(options.architecture, module, kernels, options.seed),
+      moved_(options.architecture.vocab_size, 0) {
+  size_t index = 0;
+  for (const auto& named : module.named_parameters()) {
+    add_parameter(named.name, named.value.detach(), network_.gradients()[index++]);
+  }
+}
+
+void PackedTraining::add_parameter(const std::string& name, at::Tensor value, const at::Tensor& gradient) {
+  exp_avgs_.push_back(at::zeros_like(value));
+  exp_avg_sqs_.push_back(at::zeros_like(value));
+  const bool words = name == kWords;
+  const int64_t size = words ? value.size(1) : kValuesPerPiece;
+  for (int64_t begin = 0; begin < value.numel(); begin += size) {
+    pieces_.push_back({value.data_ptr<float>() + begin, gradient.data_ptr<float>() + begin,
+                       exp_avgs_.back().data_ptr<float>() + begin, exp_avg_sqs_.back().data_ptr<float>() + begin,
+                       std::min(size, value.numel() - begin), is_decayed(name) ? options_.weight_decay : 0.0,
+                       words ? begin / size : -1});
+  }
+}
+
+StepResult PackedTraining::step(const RaggedIds& batch, const int32_t* labels, double learning_rate, int64_t threads) {
+  const TeamLease lease(threads);
+  StepResult result;
+  result.loss = network_.forward(batch, labels);
+  if (std::isfinite(result.loss)) {
+    network_.backward(batch, labels);
+    result.grad_norm = gradient_norm();
+  }
+  result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.grad_norm);
+  if (!result.skipped) update(learning_rate, clip_scale(result.grad_norm, options_.max_grad_norm));
+  return result;
+}
+
+double PackedTraining::gradient_norm() const {
+  const int64_t count = static_cast<int64_t>(pieces_.size());
+  std::vector<double> squares((count + kPiecesPerChunk - 1) / kPiecesPerChunk, 0.0);
+  parallel_for(static_cast<int64_t>(squares.size()), [&](int64_t chunk) {
+    for (int64_t index = chunk * kPiecesPerChunk; index < std::min(count, (chunk + 1) * kPiecesPerChunk); ++index) {
+      const Piece& piece = pieces_[index];
+      if (has_gradient(piece)) squares[chunk] += network_.kernels().square_sum(piece.gradient, piece.count);
+    }
+  });
+  double total = 0;
+  for (const double square : squares) total += square;
+  return std::sqrt(total);
+}
+
+void PackedTraining::update(double learning_rate, double gradient_scale) {
+  ++updates_;
+  for (const Piece& piece : pieces_) {
+    if (piece.word >= 0 && has_gradient(piece)) moved_[piece.word] = 1;
+  }
+  const double step_size = learning_rate / (1.0 - std::pow(options_.beta1, updates_));
+  const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, updates_));
+  const int64_t count = static_cast<int64_t>(pieces_.size());
+  parallel_for((count + kPiecesPerChunk - 1) / kPiecesPerChunk, [&](int64_t chunk) {
+    for (int64_t index = chunk * kPiecesPerChunk; index < std::min(count, (chunk + 1) * kPiecesPerChunk); ++index) {
+      const Piece& piece = pieces_[index];
+      const auto decay = static_cast<float>(1.0 - learning_rate * piece.weight_decay);
+      if (piece.word >= 0 && moved_[piece.word] == 0) {
+        // Gradient and moments are zero: what is left of AdamW is the decay.
+        for (int64_t i = 0; i < piece.count; ++i) piece.value[i] *= decay;
+        continue;
+      }
+      network_.kernels().adamw(piece.value, piece.gradient, piece.exp_avg, piece.exp_avg_sq, piece.count,
+                               {decay, static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+                                static_cast<float>(options_.eps), static_cast<float>(step_size),
+                                static_cast<float>(root_correction), static_cast<float>(gradient_scale)});
+    }
+  });
+}
+
+}  // namespace distilserve
