@@ -27,7 +27,8 @@ export async function installRivals(paths: RacePaths, signal: AbortSignal): Prom
     await run('python3', ['-m', 'venv', venv], signal);
     const pip = ['-m', 'pip', 'install', '--no-input', '--requirement', requirements];
     await run(paths.python, pip, signal, (line) => {
-      if (/^(Collecting|Installing|Successfully)/.test(line)) say(`  ${line.slice(0, 100)}`);
+      const [shown] = /^(?:Collecting \S+|Installing \w+ \w+|\s*Downloading .*MB\))/.exec(line) ?? [];
+      if (shown !== undefined) say(`  ${shown.trim()}`);
     });
   });
   await onceFor(paths.packages, PACKAGES.join(), async () => {
