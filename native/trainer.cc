@@ -44,7 +44,7 @@ Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
     fail("dtype_unavailable", "Expected dtype 'float32' for training but received '", placement_.dtype, "'");
   }
   module_.to(placement_.device);
-  const KernelChoice& kernels = choose_kernels("auto");
+  const KernelChoice& kernels = choose_kernels(options_.kernels);
   if (placement_.device.is_cpu() && kernels.set != nullptr) {
     packed_ = std::make_unique<PackedTraining>(options_, module_, *kernels.set);
     return;

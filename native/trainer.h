@@ -23,6 +23,7 @@ struct TrainerOptions {
   double eps = 1e-8;
   double weight_decay = 0.01;
   double max_grad_norm = 1.0;  // 0: no clipping
+  std::string kernels = "auto";  // on the CPU; "aten": autograd
 };
 
 struct StepResult {

@@ -19,6 +19,7 @@ TrainerWrap::TrainerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trai
     options.seed = static_cast<uint64_t>(read_integer(field(object, "seed"), "seed"));
     options.weight_decay = read_number(field(object, "weightDecay"), "weightDecay");
     options.max_grad_norm = read_number(field(object, "maxGradNorm"), "maxGradNorm");
+    options.kernels = read_string(field(object, "kernels"), "kernels");
     threads_ = read_integer(field(object, "threads"), "threads");
     const Placement placement =
         parse_placement(read_string(field(object, "device"), "device"), read_string(field(object, "dtype"), "dtype"));

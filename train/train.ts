@@ -106,7 +106,17 @@ function newTrainer(
   const { seed, weightDecay, maxGradNorm, threads } = flags;
   const { architecture } = config;
   return native(
-    () => new (addon().Trainer)({ architecture, weights, seed, weightDecay, maxGradNorm, threads, ...placement }),
+    () =>
+      new (addon().Trainer)({
+        architecture,
+        weights,
+        seed,
+        weightDecay,
+        maxGradNorm,
+        threads,
+        kernels: 'auto',
+        ...placement,
+      }),
   );
 }
 

@@ -63,6 +63,8 @@ export interface TrainerOptions {
   /** Gradients are scaled down to this L2 norm; 0 leaves them as they are. */
   maxGradNorm: number;
   threads: number;
+  /** On the CPU: `auto`, or one of {@link NativeAddon.listKernels}; `aten` trains by libtorch's autograd, as a GPU does. */
+  kernels: string;
   device: Device;
   dtype: Dtype;
 }

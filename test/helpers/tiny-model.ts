@@ -60,6 +60,14 @@ export async function saveTinyClassifier(
   });
 }
 
+/** The kernels that this CPU can run, `aten` included. */
+export function usableKernels(): string[] {
+  return addon()
+    .listKernels()
+    .filter(({ whyNot }) => whyNot === '')
+    .map(({ name }) => name);
+}
+
 export function openOnCpu(path: string): ScriptModule {
   return new (addon().ScriptModule)(path, 'cpu', 'float32');
 }
@@ -73,6 +81,7 @@ export function trainerOptions(tiny: TinyModel, changes: Partial<TrainerOptions>
     weightDecay: 0.01,
     maxGradNorm: 1,
     threads: 1,
+    kernels: 'auto',
     device: 'cpu',
     dtype: 'float32',
     ...changes,

@@ -8,12 +8,12 @@ import { randomNumbers } from '../../train/lib/random.js';
 import { PROJECT_ROOT, useSuiteDir } from '../helpers/fixtures.js';
 import { writeRandomModel } from '../helpers/random-model.js';
 import { expectClose, ragged } from '../helpers/tensors.js';
-import { thrown, tinyDistilBert } from '../helpers/tiny-model.js';
+import { thrown, tinyDistilBert, usableKernels } from '../helpers/tiny-model.js';
 
 const FLOAT32_TOLERANCE = 1e-5;
 const KERNELS = addon().listKernels();
-const OWN = KERNELS.filter(({ name, whyNot }) => name !== 'aten' && whyNot === '').map(({ name }) => name);
-const USABLE = [...OWN, 'aten'];
+const USABLE = usableKernels();
+const OWN = USABLE.filter((name) => name !== 'aten');
 
 const COMMON = { padTokenId: 0, dropout: 0.1, attentionDropout: 0.1, seqClassifDropout: 0.2, layerNormEps: 1e-12 };
 /** Sizes that fit no vector, no panel and no pass; the others are as people have them. */
