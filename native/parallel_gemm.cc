@@ -9,7 +9,7 @@ namespace distilserve {
 namespace {
 
 constexpr int64_t kRowsPerChunk = 14 * 14;  // what a kernel works through with one part of the weights in its cache
-constexpr int64_t kChunksPerThread = 4;     // so that no thread waits long for the last one
+constexpr int64_t kChunksPerThread = 8;     // so that no thread waits long for the last one
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

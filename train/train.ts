@@ -27,7 +27,7 @@ const FLAGS = {
   labelMap: text(undefined, 'Labels as written=as wanted, comma-separated; others are left out'),
   base: text(undefined, 'Hugging Face folder or hub id; all-MiniLM-L6-v2 unless given'),
   out: text('models/sentiment', 'Model directory to write'),
-  epochs: integer(2, 'Passes over the training rows', 1),
+  epochs: positive(1.5, 'Passes over the training rows; 1.5 ends in the middle of the second'),
   batchSize: integer(32, 'Rows in a step', 1),
   lr: positive(2e-4, 'Highest learning rate'),
   weightDecay: number(0.01, 'AdamW weight decay; none on biases and LayerNorm', 0),
@@ -126,16 +126,17 @@ async function trainEpochs(
   data: Dataset,
   flags: Flags,
 ): Promise<{ lossByEpoch: number[]; skipped: number }> {
-  const totalSteps = Math.ceil(data.lengths.length / flags.batchSize) * flags.epochs;
+  const totalSteps = Math.ceil(Math.ceil(data.lengths.length / flags.batchSize) * flags.epochs);
   const warmupSteps = Math.ceil(totalSteps * flags.warmup);
   const format = 'epoch {epoch} {bar} {value}/{total} | loss {loss} | lr {lr} | {speed} tokens/s';
   return Progress.during(totalSteps, format, async (progress) => {
     const lossByEpoch: number[] = [];
     let [step, tokens, skipped] = [0, 0, 0];
     let smoothed: number | undefined;
-    for (let epoch = 0; epoch < flags.epochs; epoch++) {
+    for (let epoch = 0; step < totalSteps; epoch++) {
       let [total, taken] = [0, 0];
-      for (const rows of epochOrder(data.lengths, flags.batchSize, flags.seed, epoch)) {
+      const order = epochOrder(data.lengths, flags.batchSize, flags.seed, epoch);
+      for (const rows of order.slice(0, totalSteps - step)) {
         const { ids, offsets, labels } = gather(data.train, data.trainLabels, rows);
         const learningRate = linearSchedule(step, totalSteps, warmupSteps, flags.lr);
         const result = native(() => trainer.step(ids, offsets, labels, learningRate));

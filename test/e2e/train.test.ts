@@ -67,6 +67,14 @@ describe('the scripts of train/', function () {
     expect(await weights({ seed: '43', epochs: '1' })).not.to.equal(await weights({ epochs: '1' }));
   });
 
+  it('train.js ends in the middle of an epoch when told so', async () => {
+    const out = join(suite.dir, 'half');
+    const { stdout, stderr } = await endOf('train', trainArguments(project, { out, epochs: '1.5' }));
+    // 194 rows to train on in batches of 16 are 13 steps.
+    expect(`${stdout}${stderr}`).to.match(/^epoch 2\/1\.5 .* 20\/20 /m);
+    expect(JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8')).lossByEpoch).to.have.length(2);
+  });
+
   it('train.js takes labels from the data, other columns and a label map', async () => {
     const data = join(suite.dir, 'stars.csv');
     const rows = REVIEWS.map(({ text, label }, row) => `"${text} ${'y'.repeat(row)}",${label === 'positive' ? 5 : 1}`);

@@ -129,6 +129,6 @@ describe('readFlags()', () => {
     for (const name of ['--data', '--base', '--epochs', '--batch-size', '--lr', '--seed', '--out']) {
       expect(stdout).to.include(name);
     }
-    expect(stdout).to.match(/--epochs +\S.*\(\d+\)/);
+    expect(stdout).to.match(/--epochs +\S.*\(\d+(\.\d+)?\)/);
   });
 });
