@@ -1,7 +1,7 @@
 // Calls a method of a portable TorchScript model: our own, or one traced from Hugging Face's.
 #pragma once
 
-#include "ragged.h"
+#include "padded.h"
 #include "torch_api.h"
 
 namespace distilserve {

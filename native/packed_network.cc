@@ -31,6 +31,12 @@ void for_pieces(const Matrix& shape, const Each& each) {
   });
 }
 
+std::vector<std::vector<float>> zeros_like(const std::vector<NamedParameter>& parameters) {
+  std::vector<std::vector<float>> zeros;
+  for (const NamedParameter& parameter : parameters) zeros.emplace_back(parameter.size, 0.0f);
+  return zeros;
+}
+
 // Rows `offsets[0..rows)` of x.
 void take_first(const RaggedIds& batch, const Matrix& x, Matrix& first) {
   first.resize(batch.rows, x.columns());
@@ -39,17 +45,10 @@ void take_first(const RaggedIds& batch, const Matrix& x, Matrix& first) {
 
 }  // namespace
 
-PackedNetwork::PackedNetwork(const Architecture& architecture, const torch::jit::Module& module, const KernelSet& kernels,
-                             uint64_t seed)
-    : a_(architecture), kernels_{&kernels, training_kernels(kernels)}, seed_(seed), names_([&] {
-        std::vector<std::string> names;
-        for (const auto& named : module.named_parameters()) {
-          names.push_back(named.name);
-          parameters_.push_back(named.value.detach());
-          gradients_.push_back(at::zeros_like(parameters_.back()));
-        }
-        return names;
-      }()),
+PackedNetwork::PackedNetwork(const Architecture& architecture, const std::vector<NamedParameter>& parameters,
+                             const KernelSet& kernels, uint64_t seed)
+    : a_(architecture), kernels_{&kernels, training_kernels(kernels)}, seed_(seed), parameters_(parameters),
+      gradients_(zeros_like(parameters)),
       words_(parameter("distilbert.embeddings.word_embeddings.weight")),
       positions_(parameter("distilbert.embeddings.position_embeddings.weight")),
       embedding_norm_(norm("distilbert.embeddings.LayerNorm")), pre_classifier_(linear("pre_classifier", a_.dim, a_.dim)),
@@ -64,18 +63,18 @@ PackedNetwork::PackedNetwork(const Architecture& architecture, const torch::jit:
   }
 }
 
-Parameter PackedNetwork::parameter(const std::string& name) const {
-  const auto found = std::find(names_.begin(), names_.end(), name);
-  if (found == names_.end()) fail("internal", "Expected a parameter '", name, "'. This is a bug.");
-  const size_t index = found - names_.begin();
-  return {parameters_[index].const_data_ptr<float>(), gradients_[index].data_ptr<float>()};
+Parameter PackedNetwork::parameter(const std::string& name) {
+  for (size_t index = 0; index < parameters_.size(); ++index) {
+    if (parameters_[index].name == name) return {parameters_[index].value, gradients_[index].data()};
+  }
+  fail("internal", "Expected a parameter '", name, "'. This is a bug.");
 }
 
-Linear PackedNetwork::linear(const std::string& name, int64_t in, int64_t out) const {
+Linear PackedNetwork::linear(const std::string& name, int64_t in, int64_t out) {
   return {kernels_, parameter(name + ".weight"), parameter(name + ".bias"), in, out};
 }
 
-Norm PackedNetwork::norm(const std::string& name) const {
+Norm PackedNetwork::norm(const std::string& name) {
   return {kernels_, parameter(name + ".weight"), parameter(name + ".bias"), a_.dim, static_cast<float>(a_.layer_norm_eps)};
 }
 

@@ -10,18 +10,24 @@
 #include "kernel_sets.h"
 #include "packed_attention.h"
 #include "packed_layers.h"
-#include "torch_api.h"
 
 namespace distilserve {
 
+// A parameter by Hugging Face's name: dense float32 on the CPU, of some shape.
+struct NamedParameter {
+  std::string name;
+  float* value = nullptr;
+  int64_t size = 0;
+};
+
 class PackedNetwork {
  public:
-  // Parameters and gradients by Hugging Face's names, dense float32 on the CPU; they are read and written in place.
-  PackedNetwork(const Architecture& architecture, const torch::jit::Module& module, const KernelSet& kernels,
+  // The parameters' memory is read at every forward.
+  PackedNetwork(const Architecture& architecture, const std::vector<NamedParameter>& parameters, const KernelSet& kernels,
                 uint64_t seed);
 
-  // Gradients in the order of module.named_parameters(), each of its parameter's shape.
-  const std::vector<at::Tensor>& gradients() const { return gradients_; }
+  // The gradient of the parameter at `index`, of its size.
+  float* gradient(size_t index) { return gradients_[index].data(); }
   const TrainingKernels& kernels() const { return *kernels_.others; }
   // Whether the last backward() gave the word embeddings' row a gradient.
   bool has_gradient(int64_t word) const { return word_steps_[word] == step_; }
@@ -37,9 +43,9 @@ class PackedNetwork {
     Matrix input, first, queries, keys, values, context, attended, inner_sum;
   };
 
-  Parameter parameter(const std::string& name) const;
-  Linear linear(const std::string& name, int64_t in, int64_t out) const;
-  Norm norm(const std::string& name) const;
+  Parameter parameter(const std::string& name);
+  Linear linear(const std::string& name, int64_t in, int64_t out);
+  Norm norm(const std::string& name);
   Dropout dropout(double p, uint32_t site) const { return make_dropout(p, seed_, step_, site); }
   AttentionShape shape(const RaggedIds& batch, size_t layer) const;
   void embed(const RaggedIds& batch, Matrix& out);
@@ -52,8 +58,8 @@ class PackedNetwork {
   Architecture a_;
   Kernels kernels_;
   uint64_t seed_, step_ = 0;
-  std::vector<at::Tensor> parameters_, gradients_;
-  std::vector<std::string> names_;
+  std::vector<NamedParameter> parameters_;
+  std::vector<std::vector<float>> gradients_;
   Parameter words_, positions_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;

@@ -14,25 +14,24 @@ constexpr const char* kWords = "distilbert.embeddings.word_embeddings.weight";
 
 }  // namespace
 
-PackedTraining::PackedTraining(const TrainerOptions& options, const torch::jit::Module& module, const KernelSet& kernels)
-    : options_(options), network_(options.architecture, module, kernels, options.seed),
-      moved_(options.architecture.vocab_size, 0) {
-  size_t index = 0;
-  for (const auto& named : module.named_parameters()) {
-    add_parameter(named.name, named.value.detach(), network_.gradients()[index++]);
+PackedTraining::PackedTraining(const Architecture& architecture, const OptimizerOptions& optimizer,
+                               const std::vector<NamedParameter>& parameters, const KernelSet& kernels, uint64_t seed)
+    : dim_(architecture.dim), optimizer_(optimizer), network_(architecture, parameters, kernels, seed),
+      moved_(architecture.vocab_size, 0) {
+  for (size_t index = 0; index < parameters.size(); ++index) {
+    exp_avgs_.emplace_back(parameters[index].size, 0.0f);
+    exp_avg_sqs_.emplace_back(parameters[index].size, 0.0f);
+    add_pieces(parameters[index], network_.gradient(index), exp_avgs_.back().data(), exp_avg_sqs_.back().data());
   }
 }
 
-void PackedTraining::add_parameter(const std::string& name, at::Tensor value, const at::Tensor& gradient) {
-  exp_avgs_.push_back(at::zeros_like(value));
-  exp_avg_sqs_.push_back(at::zeros_like(value));
-  const bool words = name == kWords;
-  const int64_t size = words ? value.size(1) : kValuesPerPiece;
-  for (int64_t begin = 0; begin < value.numel(); begin += size) {
-    pieces_.push_back({value.data_ptr<float>() + begin, gradient.data_ptr<float>() + begin,
-                       exp_avgs_.back().data_ptr<float>() + begin, exp_avg_sqs_.back().data_ptr<float>() + begin,
-                       std::min(size, value.numel() - begin), is_decayed(name) ? options_.weight_decay : 0.0,
-                       words ? begin / size : -1});
+void PackedTraining::add_pieces(const NamedParameter& parameter, float* gradient, float* exp_avg, float* exp_avg_sq) {
+  const bool words = parameter.name == kWords;
+  const int64_t size = words ? dim_ : kValuesPerPiece;
+  const double weight_decay = is_decayed(parameter.name) ? optimizer_.weight_decay : 0.0;
+  for (int64_t begin = 0; begin < parameter.size; begin += size) {
+    pieces_.push_back({parameter.value + begin, gradient + begin, exp_avg + begin, exp_avg_sq + begin,
+                       std::min(size, parameter.size - begin), weight_decay, words ? begin / size : -1});
   }
 }
 
@@ -45,7 +44,7 @@ StepResult PackedTraining::step(const RaggedIds& batch, const int32_t* labels, d
     result.grad_norm = gradient_norm();
   }
   result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.grad_norm);
-  if (!result.skipped) update(learning_rate, clip_scale(result.grad_norm, options_.max_grad_norm));
+  if (!result.skipped) update(learning_rate, clip_scale(result.grad_norm, optimizer_.max_grad_norm));
   return result;
 }
 
@@ -68,8 +67,8 @@ void PackedTraining::update(double learning_rate, double gradient_scale) {
   for (const Piece& piece : pieces_) {
     if (piece.word >= 0 && has_gradient(piece)) moved_[piece.word] = 1;
   }
-  const double step_size = learning_rate / (1.0 - std::pow(options_.beta1, updates_));
-  const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(options_.beta2, updates_));
+  const double step_size = learning_rate / (1.0 - std::pow(optimizer_.beta1, updates_));
+  const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(optimizer_.beta2, updates_));
   const int64_t count = static_cast<int64_t>(pieces_.size());
   parallel_for((count + kPiecesPerChunk - 1) / kPiecesPerChunk, [&](int64_t chunk) {
     for (int64_t index = chunk * kPiecesPerChunk; index < std::min(count, (chunk + 1) * kPiecesPerChunk); ++index) {
@@ -81,8 +80,8 @@ void PackedTraining::update(double learning_rate, double gradient_scale) {
         continue;
       }
       network_.kernels().adamw(piece.value, piece.gradient, piece.exp_avg, piece.exp_avg_sq, piece.count,
-                               {decay, static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-                                static_cast<float>(options_.eps), static_cast<float>(step_size),
+                               {decay, static_cast<float>(optimizer_.beta1), static_cast<float>(optimizer_.beta2),
+                                static_cast<float>(optimizer_.eps), static_cast<float>(step_size),
                                 static_cast<float>(root_correction), static_cast<float>(gradient_scale)});
     }
   });

@@ -2,9 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
-
-#include "torch_api.h"
 
 namespace distilserve {
 
@@ -26,18 +23,5 @@ struct IdLimits {
 // Throws invalid_argument unless the offsets rise from 0 to the number of ids, no row is empty or longer than
 // max_length, and every id is inside the vocabulary. On CUDA a wrong id would poison the process.
 void check_ragged(const RaggedIds& batch, const IdLimits& limits);
-
-// Rows of similar length that are padded together. order[i] is a row of the ragged batch.
-struct PaddedGroup {
-  std::vector<int64_t> order;
-  at::Tensor input_ids;       // [rows, longest] int64
-  at::Tensor attention_mask;  // [rows, longest] int64
-};
-
-// All given rows, padded to the longest of them.
-PaddedGroup pad_rows(const RaggedIds& batch, std::vector<int64_t> order, int64_t pad_token_id, at::Device device);
-
-// Splits a batch by length so that little is padded: every row is in exactly one group.
-std::vector<std::vector<int64_t>> group_by_length(const RaggedIds& batch);
 
 }  // namespace distilserve

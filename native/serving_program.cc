@@ -19,7 +19,7 @@ using Parameters = std::map<std::string, at::Tensor>;
 
 // A pass over more tokens than this is cut, between rows: it bounds the memory that a thread keeps.
 constexpr int64_t kTokensPerPass = 2048;
-constexpr double kTolerance = 1e-5;
+constexpr double kProgramTolerance = 1e-5;
 
 // Finds `distilserve.linear` and its like; torch.ops is a name of Python's.
 struct OpsResolver : torch::jit::Resolver {
@@ -204,7 +204,7 @@ void ServingProgram::check_against(const Module& portable, const Architecture& a
                             : (answer - expected).abs().max().item<double>();
   };
   const double worst = a.num_labels > 0 ? difference("forward", logits(batch, 1)) : difference("embed", embed(batch, 1));
-  if (!(worst <= kTolerance)) {
+  if (!(worst <= kProgramTolerance)) {
     fail("native_failure", "Expected the serving program (", kernels_, " kernels) to answer as the portable TorchScript ",
          "does but they differ by ", worst, "; the weights or config.json are damaged, or this is a bug");
   }

@@ -10,6 +10,7 @@
 #include "kernel_sets.h"
 #include "model_file.h"
 #include "packed_training.h"
+#include "padded.h"
 #include "program.h"
 
 namespace distilserve {
@@ -24,16 +25,6 @@ torch::jit::Module build_model(const Architecture& architecture, const std::vect
 
 }  // namespace
 
-bool is_decayed(const std::string& name) {
-  const bool bias = name.size() > 5 && name.compare(name.size() - 5, 5, ".bias") == 0;
-  const bool norm = name.find("LayerNorm") != std::string::npos || name.find("layer_norm") != std::string::npos;
-  return !bias && !norm;
-}
-
-double clip_scale(double norm, double max_norm) {
-  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
-}
-
 Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
     : options_(options), placement_(placement),
       module_(build_model(options.architecture, options.weights, options.seed)) {
@@ -46,7 +37,12 @@ Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
   module_.to(placement_.device);
   const KernelChoice& kernels = choose_kernels(options_.kernels);
   if (placement_.device.is_cpu() && kernels.set != nullptr) {
-    packed_ = std::make_unique<PackedTraining>(options_, module_, *kernels.set);
+    std::vector<NamedParameter> parameters;
+    for (const auto& named : module_.named_parameters()) {
+      parameters.push_back({named.name, named.value.data_ptr<float>(), named.value.numel()});
+    }
+    packed_ = std::make_unique<PackedTraining>(options_.architecture, options_.optimizer, parameters, *kernels.set,
+                                               options_.seed);
     return;
   }
   at::manual_seed(options_.seed);  // dropout draws from the device's default generator
@@ -57,7 +53,7 @@ Trainer::~Trainer() = default;
 
 void Trainer::add_groups() {
   groups_.resize(2);
-  groups_[0].weight_decay = options_.weight_decay;
+  groups_[0].weight_decay = options_.optimizer.weight_decay;
   for (const auto& named : module_.named_parameters()) {
     Group& group = groups_[is_decayed(named.name) ? 0 : 1];
     at::Tensor parameter = named.value;
@@ -115,7 +111,7 @@ double Trainer::clip_gradients() {
     for (const at::Tensor& parameter : group.parameters) gradients.push_back(parameter.grad());
   }
   const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
-  const double scale = clip_scale(norm, options_.max_grad_norm);
+  const double scale = clip_scale(norm, options_.optimizer.max_grad_norm);
   if (std::isfinite(norm) && scale < 1.0) at::_foreach_mul_(gradients, scale);
   return norm;
 }
@@ -127,7 +123,7 @@ void Trainer::update(double learning_rate) {
     for (const at::Tensor& parameter : group.parameters) gradients.push_back(parameter.grad());
     at::_foreach_add_(group.steps, 1.0);
     at::_fused_adamw_(group.parameters, gradients, group.exp_avgs, group.exp_avg_sqs, /*max_exp_avg_sqs=*/{},
-                      group.steps, learning_rate, options_.beta1, options_.beta2, group.weight_decay, options_.eps,
+                      group.steps, learning_rate, options_.optimizer.beta1, options_.optimizer.beta2, group.weight_decay, options_.optimizer.eps,
                       /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/{});
   }
 }

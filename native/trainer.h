@@ -9,35 +9,18 @@
 #include "devices.h"
 #include "ragged.h"
 #include "torch_api.h"
+#include "training_step.h"
 #include "weights.h"
 
 namespace distilserve {
 
-// AdamW as in Loshchilov & Hutter 2019; biases and LayerNorm parameters are not decayed, as in Hugging Face's Trainer.
 struct TrainerOptions {
   Architecture architecture;
   std::vector<TensorSource> weights;
   uint64_t seed = 0;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0.01;
-  double max_grad_norm = 1.0;  // 0: no clipping
+  OptimizerOptions optimizer;
   std::string kernels = "auto";  // on the CPU; "aten": autograd
 };
-
-struct StepResult {
-  double loss = 0;       // mean cross-entropy over the batch, before the update
-  double grad_norm = 0;  // L2 norm of all gradients, before clipping
-  bool skipped = false;  // loss or gradient was not finite: nothing was updated
-};
-
-// Whether AdamW's weight decay applies to a parameter: not to biases and LayerNorm's, as in Hugging Face's Trainer.
-bool is_decayed(const std::string& name);
-
-// What clipping multiplies gradients of this norm by, as torch.nn.utils.clip_grad_norm_ does: max_norm / (norm + 1e-6),
-// only ever down; max_norm 0 is off.
-double clip_scale(double norm, double max_norm);
 
 class PackedTraining;
 

@@ -17,8 +17,8 @@ TrainerWrap::TrainerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trai
     options.architecture = read_architecture(field(object, "architecture"));
     options.weights = read_weights(field(object, "weights"));
     options.seed = static_cast<uint64_t>(read_integer(field(object, "seed"), "seed"));
-    options.weight_decay = read_number(field(object, "weightDecay"), "weightDecay");
-    options.max_grad_norm = read_number(field(object, "maxGradNorm"), "maxGradNorm");
+    options.optimizer.weight_decay = read_number(field(object, "weightDecay"), "weightDecay");
+    options.optimizer.max_grad_norm = read_number(field(object, "maxGradNorm"), "maxGradNorm");
     options.kernels = read_string(field(object, "kernels"), "kernels");
     threads_ = read_integer(field(object, "threads"), "threads");
     const Placement placement =
