@@ -6,6 +6,7 @@
 #include <torch/version.h>
 
 #include "devices.h"
+#include "kernel_checks.h"
 #include "kernel_sets.h"
 #include "napi_util.h"
 #include "script_module_wrap.h"
@@ -31,10 +32,15 @@ Napi::Value list_devices_js(const Napi::CallbackInfo& info) {
   });
 }
 
+// The dtype of kernels; float32 where it is left out.
+at::ScalarType read_cpu_dtype(const Napi::Value& value) {
+  return value.IsUndefined() ? at::kFloat : parse_dtype(read_string(value, "dtype"));
+}
+
 Napi::Value list_kernels_js(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     Napi::Array result = Napi::Array::New(info.Env());
-    for (const KernelChoice& choice : kernel_choices()) {
+    for (const KernelChoice& choice : kernel_choices(read_cpu_dtype(info[0]))) {
       Napi::Object entry = Napi::Object::New(info.Env());
       entry.Set("name", choice.name);
       entry.Set("whyNot", choice.why_not);
@@ -46,14 +52,17 @@ Napi::Value list_kernels_js(const Napi::CallbackInfo& info) {
 
 Napi::Value gemm_difference_js(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    const KernelChoice& kernels = choose_kernels(read_string(info[0], "kernels"));
+    const at::ScalarType dtype = read_cpu_dtype(info[5]);
+    const KernelChoice& kernels = choose_kernels(read_string(info[0], "kernels"), dtype);
     if (kernels.set == nullptr) fail("invalid_argument", "Expected kernels of our own but received 'aten'");
     const std::string activation = read_string(info[4], "activation");
     const Activation kind = activation == "gelu"   ? Activation::gelu
                             : activation == "relu" ? Activation::relu
                                                    : Activation::none;
-    return Napi::Number::New(info.Env(), gemm_difference(*kernels.set, read_integer(info[1], "rows"),
-                                                         read_integer(info[2], "n"), read_integer(info[3], "k"), kind));
+    const int64_t rows = read_integer(info[1], "rows"), n = read_integer(info[2], "n"), k = read_integer(info[3], "k");
+    return Napi::Number::New(info.Env(), kernels.linear == nullptr
+                                             ? gemm_difference(*kernels.set, rows, n, k, kind)
+                                             : gemm_difference(*kernels.linear, dtype, rows, n, k, kind));
   });
 }
 

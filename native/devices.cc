@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "error.h"
+#include "kernel_sets.h"
 
 namespace distilserve {
 namespace {
@@ -34,34 +35,50 @@ std::string cpu_name() {
   return "CPU";
 }
 
-// bfloat16 without hardware support is emulated, slower than float32 by an order of magnitude; it is not offered then.
-bool cpu_has_bfloat16() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
-}
-
 std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
 }
 
-at::ScalarType scalar_type(const std::string& dtype) {
-  if (dtype == "float32") return at::kFloat;
-  if (dtype == "bfloat16") return at::kBFloat16;
-  if (dtype == "float16") return at::kHalf;
-  fail("invalid_argument", "Expected dtype 'float32', 'bfloat16' or 'float16' but received '", dtype, "'");
+struct NamedDtype {
+  const char* name;
+  at::ScalarType type;
+};
+constexpr NamedDtype kDtypes[] = {
+    {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}, {"int8", at::kChar}};
+
+// A narrower dtype without instructions for it would be slower than float32; it is not offered then.
+constexpr at::ScalarType kNarrowerOnCpu[] = {at::kBFloat16, at::kChar};
+
+std::string why_not_on_cpu(at::ScalarType dtype) {
+  for (const at::ScalarType narrower : kNarrowerOnCpu) {
+    if (dtype == narrower) return " (" + why_no_kernels(dtype) + ")";
+  }
+  return "";
 }
 
 }  // namespace
 
+at::ScalarType parse_dtype(const std::string& name) {
+  for (const NamedDtype& dtype : kDtypes) {
+    if (name == dtype.name) return dtype.type;
+  }
+  fail("invalid_argument", "Expected dtype 'float32', 'bfloat16', 'float16' or 'int8' but received '", name, "'");
+}
+
+const char* dtype_name(at::ScalarType type) {
+  for (const NamedDtype& dtype : kDtypes) {
+    if (type == dtype.type) return dtype.name;
+  }
+  return at::toString(type);
+}
+
 std::vector<DeviceInfo> list_devices() {
   std::vector<std::string> cpu_dtypes = {"float32"};
-  if (cpu_has_bfloat16()) cpu_dtypes.emplace_back("bfloat16");
+  for (const at::ScalarType dtype : kNarrowerOnCpu) {
+    if (why_no_kernels(dtype).empty()) cpu_dtypes.emplace_back(dtype_name(dtype));
+  }
   std::vector<DeviceInfo> devices = {{"cpu", cpu_name(), cpu_dtypes}};
   for (int index = 0; index < cuda_device_count(); ++index) {
     const std::string device = "cuda:" + std::to_string(index);
@@ -71,7 +88,7 @@ std::vector<DeviceInfo> list_devices() {
 }
 
 Placement parse_placement(const std::string& device, const std::string& dtype) {
-  const at::ScalarType type = scalar_type(dtype);
+  const at::ScalarType type = parse_dtype(dtype);
   const std::vector<DeviceInfo> devices = list_devices();
   std::vector<std::string> names;
   for (const auto& candidate : devices) {
@@ -81,7 +98,7 @@ Placement parse_placement(const std::string& device, const std::string& dtype) {
       if (offered == dtype) return {at::Device(device), type};
     }
     fail("dtype_unavailable", "Expected a dtype that ", device, " computes in (", join(candidate.dtypes),
-         ") but received '", dtype, "'");
+         ") but received '", dtype, "'", device == "cpu" ? why_not_on_cpu(type) : "");
   }
   fail("device_unavailable", "Expected a device of this machine (", join(names), ") but received '", device, "'");
 }

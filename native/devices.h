@@ -9,6 +9,7 @@
 
 namespace distilserve {
 
+// int8 is at::kChar: its linear layers multiply integers, the rest is float32.
 struct Placement {
   at::Device device;
   at::ScalarType dtype;
@@ -21,6 +22,10 @@ struct DeviceInfo {
 };
 
 std::vector<DeviceInfo> list_devices();
+
+// "float32" and so on. Throws invalid_argument for what is no dtype.
+at::ScalarType parse_dtype(const std::string& name);
+const char* dtype_name(at::ScalarType dtype);
 
 // Throws device_unavailable or dtype_unavailable naming what there is.
 Placement parse_placement(const std::string& device, const std::string& dtype);

@@ -11,7 +11,27 @@ namespace {
 constexpr int64_t kRowsPerChunk = 14 * 14;  // what a kernel works through with one part of the weights in its cache
 constexpr int64_t kChunksPerThread = 8;     // so that no thread waits long for the last one
 
+constexpr int64_t kRowsPerConversion = 16;
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Calls kernels.gemm() for chunks of `chunk_rows` rows, `row_stride` of a apart, and some of the panels.
+template <typename Set, typename Product>
+void parallel_chunks(const Set& kernels, const Product& whole, int64_t chunk_rows, int64_t row_stride) {
+  const int64_t panels = whole.last_panel - whole.first_panel, threads = parallel_threads();
+  const int64_t row_chunks = ceil_div(whole.rows, chunk_rows);
+  const int64_t column_chunks = threads == 1 ? 1 : std::min(panels, ceil_div(threads * kChunksPerThread, row_chunks));
+  parallel_for(row_chunks * column_chunks, [&](int64_t chunk) {
+    const int64_t row = chunk / column_chunks * chunk_rows, column = chunk % column_chunks;
+    Product part = whole;
+    part.a += row * row_stride;
+    part.c += row * part.ldc;
+    part.rows = std::min(chunk_rows, whole.rows - row);
+    part.first_panel = whole.first_panel + panels * column / column_chunks;
+    part.last_panel = whole.first_panel + panels * (column + 1) / column_chunks;
+    kernels.gemm(part);
+  });
+}
 
 // One panel: columns `column` to `column + panel` of w [k, n].
 void pack_panel_of_rows(const KernelSet& kernels, const float* w, int64_t ldw, int64_t k, int64_t n, int64_t column,
@@ -25,19 +45,18 @@ void pack_panel_of_rows(const KernelSet& kernels, const float* w, int64_t ldw, i
 
 }  // namespace
 
-void parallel_gemm(const KernelSet& kernels, const Gemm& whole) {
-  const int64_t panels = whole.last_panel - whole.first_panel, threads = parallel_threads();
-  const int64_t row_chunks = ceil_div(whole.rows, kRowsPerChunk);
-  const int64_t column_chunks = threads == 1 ? 1 : std::min(panels, ceil_div(threads * kChunksPerThread, row_chunks));
-  parallel_for(row_chunks * column_chunks, [&](int64_t chunk) {
-    const int64_t row = chunk / column_chunks * kRowsPerChunk, column = chunk % column_chunks;
-    Gemm part = whole;
-    part.a += row * part.lda;
-    part.c += row * part.ldc;
-    part.rows = std::min(kRowsPerChunk, whole.rows - row);
-    part.first_panel = whole.first_panel + panels * column / column_chunks;
-    part.last_panel = whole.first_panel + panels * (column + 1) / column_chunks;
-    kernels.gemm(part);
+void parallel_gemm(const KernelSet& kernels, const Gemm& whole) { parallel_chunks(kernels, whole, kRowsPerChunk, whole.lda); }
+
+void parallel_gemm(const LinearKernels& kernels, const ConvertedGemm& whole) {
+  // Whole blocks: what a block reads beyond the rows of its chunk would be another's otherwise, and be computed twice.
+  parallel_chunks(kernels, whole, kRowsPerChunk / kernels.row_block * kernels.row_block, whole.stride);
+}
+
+void parallel_convert(const LinearKernels& kernels, const float* x, int64_t ldx, int64_t rows, int64_t k, uint8_t* out,
+                      int64_t stride) {
+  parallel_for(ceil_div(rows, kRowsPerConversion), [&](int64_t chunk) {
+    const int64_t row = chunk * kRowsPerConversion;
+    kernels.convert(x + row * ldx, ldx, std::min(kRowsPerConversion, rows - row), k, out + row * stride, stride);
   });
 }
 

@@ -8,6 +8,13 @@ namespace distilserve {
 // Like kernels.gemm(whole), cut into chunks of rows and panels. The cut does not change a bit of the result.
 void parallel_gemm(const KernelSet& kernels, const Gemm& whole);
 
+// The same for rows that parallel_convert() made.
+void parallel_gemm(const LinearKernels& kernels, const ConvertedGemm& whole);
+
+// kernels.convert() of x [rows, k] (row stride ldx), rows `stride` bytes apart.
+void parallel_convert(const LinearKernels& kernels, const float* x, int64_t ldx, int64_t rows, int64_t k, uint8_t* out,
+                      int64_t stride);
+
 // Floats that the panels of n columns and depth k take.
 int64_t packed_size(const KernelSet& kernels, int64_t n, int64_t k);
 

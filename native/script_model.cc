@@ -14,19 +14,17 @@ namespace distilserve {
 namespace {
 
 // Not Module::to(device, dtype): that turns integer buffers, such as a traced model's position ids, into floats too.
-void move_to(torch::jit::Module& module, const Placement& placement) {
+void move_to(torch::jit::Module& module, at::Device device, at::ScalarType dtype) {
   const auto move = [&](at::Tensor tensor) {
-    tensor.set_data(tensor.is_floating_point() ? tensor.to(placement.device, placement.dtype)
-                                               : tensor.to(placement.device));
+    tensor.set_data(tensor.is_floating_point() ? tensor.to(device, dtype) : tensor.to(device));
   };
   for (const at::Tensor& parameter : module.parameters()) move(parameter);
   for (const at::Tensor& buffer : module.buffers()) move(buffer);
 }
 
-torch::jit::Module read_module(const std::string& path, const Placement& placement) {
+torch::jit::Module read_module(const std::string& path, at::Device device) {
   try {
-    torch::jit::Module module = torch::jit::load(path, placement.device);
-    move_to(module, placement);
+    torch::jit::Module module = torch::jit::load(path, device);
     module.eval();
     return module;
   } catch (const c10::OutOfMemoryError&) {
@@ -74,7 +72,7 @@ std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Pl
   const std::lock_guard<std::mutex> lock(mutex);
   const std::string key = cache_key(path, placement, serving);
   if (auto shared = cache[key].lock()) return shared;
-  auto model = std::make_shared<ScriptModel>(read_module(path, placement), placement, serving);
+  auto model = std::make_shared<ScriptModel>(read_module(path, placement.device), placement, serving);
   std::erase_if(cache, [](const auto& entry) { return entry.second.expired(); });
   cache[key] = model;
   return model;
@@ -82,13 +80,20 @@ std::shared_ptr<ScriptModel> ScriptModel::load(const std::string& path, const Pl
 
 ScriptModel::ScriptModel(torch::jit::Module module, const Placement& placement, const ServingOptions& serving)
     : module_(std::move(module)), placement_(placement), limits_(limits_of(module_)) {
-  const KernelChoice& kernels = choose_kernels(serving.kernels);
-  if (!serving.architecture || !placement_.device.is_cpu() || placement_.dtype != at::kFloat ||
-      !ServingProgram::fits(module_, *serving.architecture)) {
-    return;
+  if (placement_.device.is_cpu() && serving.architecture) {
+    const KernelChoice& kernels = choose_kernels(serving.kernels, placement_.dtype);
+    move_to(module_, placement_.device, at::kFloat);  // the program packs from float32, whatever it computes in
+    if (ServingProgram::fits(module_, *serving.architecture)) {
+      program_.emplace(module_, *serving.architecture, kernels);
+      module_ = torch::jit::Module();  // its linear weights are in the program once more, packed
+      return;
+    }
   }
-  program_.emplace(module_, *serving.architecture, kernels);
-  module_ = torch::jit::Module();  // its linear weights are in the program once more, packed
+  if (placement_.dtype == at::kChar) {
+    fail("dtype_unavailable", "Expected a DistilBERT with the parameters of its config.json for dtype 'int8' but this ",
+         "TorchScript has others, or came without its architecture; take float32");
+  }
+  move_to(module_, placement_.device, placement_.dtype);
 }
 
 at::Tensor ScriptModel::logits(const RaggedIds& batch, int64_t threads) const {

@@ -22,8 +22,8 @@ class ScriptModel {
  public:
   // Loads TorchScript: our own (with embed()), or traced from Hugging Face's DistilBertForSequenceClassification. The
   // same file at the same placement is loaded once and shared. Where the architecture is given and the parameters are
-  // DistilBERT's, float32 on the CPU runs through the serving program; anything else runs as it is, rows of similar
-  // length padded together. Throws model_missing, model_invalid or native_failure.
+  // DistilBERT's, the CPU runs it through the serving program; anything else runs as it is, rows of similar length padded
+  // together, but not in int8. Throws model_missing, model_invalid, dtype_unavailable or native_failure.
   static std::shared_ptr<ScriptModel> load(const std::string& path, const Placement& placement,
                                            const ServingOptions& serving);
 

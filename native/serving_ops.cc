@@ -29,12 +29,26 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
   return x;
 }
 
+void multiply_narrower(const at::Tensor& x, const PackedLinear& w, int64_t first_panel, int64_t last_panel,
+                       Activation activation, float* c, int64_t ldc) {
+  const LinearKernels& kernels = *w.narrower;
+  const int64_t rows = x.size(0), whole_blocks = ceil_div(rows, kernels.row_block) * kernels.row_block;
+  const int64_t floats = kernels.row_bytes(w.k) / static_cast<int64_t>(sizeof(float));
+  const at::Tensor converted = workspace(Slot::converted, whole_blocks, floats);
+  uint8_t* a = reinterpret_cast<uint8_t*>(converted.data_ptr<float>());
+  const int64_t stride = converted.stride(0) * static_cast<int64_t>(sizeof(float));
+  parallel_convert(kernels, x.const_data_ptr<float>(), x.stride(0), rows, w.k, a, stride);
+  parallel_gemm(kernels, {a, stride, rows, w.k, w.panels.const_data_ptr<uint8_t>(), first_panel, last_panel,
+                          w.bias.const_data_ptr<float>(), c, ldc, activation});
+}
+
 // c = activation(x w^T + bias) for one segment after another from `first` on, by all threads of the lease.
 void multiply(const at::Tensor& x, const PackedLinear& w, int64_t first, int64_t segments, Activation activation, float* c,
               int64_t ldc) {
+  const int64_t first_panel = first * w.segment_panels, last_panel = first_panel + segments * w.segment_panels;
+  if (w.narrower != nullptr) return multiply_narrower(x, w, first_panel, last_panel, activation, c, ldc);
   parallel_gemm(*w.kernels, {x.const_data_ptr<float>(), x.stride(0), x.size(0), w.k, w.panels.const_data_ptr<float>(),
-                             first * w.segment_panels, (first + segments) * w.segment_panels,
-                             w.bias.const_data_ptr<float>(), c, ldc, activation});
+                             first_panel, last_panel, w.bias.const_data_ptr<float>(), c, ldc, activation});
 }
 
 at::Tensor linear(const at::Tensor& x, const LinearPtr& w, int64_t activation) {
@@ -139,22 +153,26 @@ at::Tensor mean_tokens(const at::Tensor& x, const at::Tensor& offsets) {
 
 }  // namespace
 
-PackedLinear::PackedLinear(const KernelSet* set, const std::vector<at::Tensor>& weights,
+PackedLinear::PackedLinear(const KernelSet* set, const LinearKernels* linear, const std::vector<at::Tensor>& weights,
                            const std::vector<at::Tensor>& biases)
-    : kernels(set), k(weights.front().size(1)), n(weights.front().size(0)),
+    : kernels(set), narrower(linear), k(weights.front().size(1)), n(weights.front().size(0)),
       segments(static_cast<int64_t>(weights.size())) {
   if (kernels == nullptr) {
     panels = at::cat(weights);
     bias = at::cat(biases);
     return;
   }
-  segment_panels = ceil_div(n, kernels->panel);
-  const int64_t size = segment_panels * kernels->panel;
-  panels = at::empty({segments, size * k}, at::kFloat);
-  bias = at::zeros({segments, size}, at::kFloat);
+  segment_panels = ceil_div(n, panel());
+  bias = at::zeros({segments, segment_width()}, at::kFloat);
+  panels = narrower == nullptr ? at::empty({segments, segment_width() * k}, at::kFloat)
+                               : at::empty({segments, segment_panels * narrower->panel_bytes(k)}, at::kByte);
   for (int64_t segment = 0; segment < segments; ++segment) {
-    const at::Tensor weight = weights[segment].contiguous();
-    kernels->pack(weight.const_data_ptr<float>(), k, n, k, panels[segment].data_ptr<float>());
+    const at::Tensor weight = weights[segment].contiguous(), to = panels[segment];
+    if (narrower == nullptr) {
+      kernels->pack(weight.const_data_ptr<float>(), k, n, k, to.data_ptr<float>());
+    } else {
+      narrower->pack(weight.const_data_ptr<float>(), k, n, k, to.data_ptr<uint8_t>());
+    }
     bias[segment].narrow(0, 0, n).copy_(biases[segment]);
   }
 }

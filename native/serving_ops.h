@@ -12,20 +12,23 @@ namespace distilserve {
 
 // One or more linear layers over the same input, in the layout of the kernels; with a LayerNorm behind where there is one.
 struct PackedLinear : torch::CustomClassHolder {
-  // weights [n_i, k], biases [n_i]
-  PackedLinear(const KernelSet* kernels, const std::vector<at::Tensor>& weights, const std::vector<at::Tensor>& biases);
+  // weights [n_i, k], biases [n_i]. `narrower` is null for float32.
+  PackedLinear(const KernelSet* kernels, const LinearKernels* narrower, const std::vector<at::Tensor>& weights,
+               const std::vector<at::Tensor>& biases);
 
   const KernelSet* kernels;
+  const LinearKernels* narrower;
   int64_t k = 0;
   int64_t n = 0;              // columns of one layer, not padded
   int64_t segment_panels = 0; // panels of one layer
   int64_t segments = 0;
-  at::Tensor panels;          // packed; for ATen the weights [segments * n, k]
+  at::Tensor panels;          // packed, bytes where narrower; for ATen the weights [segments * n, k]
   at::Tensor bias;            // [segments * segment_width()]
   at::Tensor gamma, beta;     // [n], or undefined
   double eps = 0;
 
-  int64_t segment_width() const { return kernels == nullptr ? n : segment_panels * kernels->panel; }
+  int64_t panel() const { return narrower == nullptr ? kernels->panel : narrower->panel; }
+  int64_t segment_width() const { return kernels == nullptr ? n : segment_panels * panel(); }
 };
 
 struct PackedEmbeddings : torch::CustomClassHolder {

@@ -19,7 +19,13 @@ using Parameters = std::map<std::string, at::Tensor>;
 
 // A pass over more tokens than this is cut, between rows: it bounds the memory that a thread keeps.
 constexpr int64_t kTokensPerPass = 2048;
-constexpr double kProgramTolerance = 1e-5;
+
+// How far the program may be from the portable one in a probability, or a value of an embedding.
+constexpr double kFloat32Tolerance = 1e-5, kBfloat16Tolerance = 0.1, kInt8Tolerance = 0.25;
+
+double tolerance_of(at::ScalarType dtype) {
+  return dtype == at::kChar ? kInt8Tolerance : dtype == at::kBFloat16 ? kBfloat16Tolerance : kFloat32Tolerance;
+}
 
 // Finds `distilserve.linear` and its like; torch.ops is a name of Python's.
 struct OpsResolver : torch::jit::Resolver {
@@ -41,7 +47,7 @@ std::string layer_name(int64_t layer) { return "distilbert.transformer.layer." +
 // Gathers the packed weights as attributes of the program, and its source text.
 class Builder {
  public:
-  Builder(const Parameters& parameters, const Architecture& a, const KernelSet* kernels)
+  Builder(const Parameters& parameters, const Architecture& a, const KernelChoice& kernels)
       : parameters_(parameters), a_(a), kernels_(kernels),
         program_(c10::QualifiedName("__torch__.distilserve.Serving"), std::make_shared<torch::jit::CompilationUnit>()) {}
 
@@ -54,8 +60,8 @@ class Builder {
     for (int64_t layer = 0; layer < a_.n_layers; ++layer) source << layer_source(layer, false);
     source << "    return distilserve.mean_tokens(x, offsets)\n";
     if (a_.num_labels > 0) {
-      add_linear("pre_classifier", {"pre_classifier"});
-      add_linear("classifier", {"classifier"});
+      add_linear(nullptr, "pre_classifier", {"pre_classifier"});
+      add_linear(nullptr, "classifier", {"classifier"});
       source << "\ndef forward(self, ids: Tensor, offsets: Tensor) -> Tensor:\n"
              << "    x = distilserve.embed_tokens(ids, offsets, self.embeddings)\n";
       for (int64_t layer = 0; layer < a_.n_layers; ++layer) source << layer_source(layer, layer + 1 == a_.n_layers);
@@ -78,7 +84,7 @@ class Builder {
 
   void add_embeddings() {
     auto table = c10::make_intrusive<PackedEmbeddings>();
-    table->kernels = kernels_;
+    table->kernels = kernels_.set;
     table->words = parameter("distilbert.embeddings.word_embeddings.weight");
     table->positions = parameter("distilbert.embeddings.position_embeddings.weight");
     table->gamma = parameter("distilbert.embeddings.LayerNorm.weight");
@@ -87,13 +93,15 @@ class Builder {
     attach("embeddings", table);
   }
 
-  void add_linear(const std::string& name, const std::vector<std::string>& layers, const std::string& norm = "") {
+  // The head is one row a text: float32 costs it nothing. `narrower` is null there.
+  void add_linear(const LinearKernels* narrower, const std::string& name, const std::vector<std::string>& layers,
+                  const std::string& norm = "") {
     std::vector<at::Tensor> weights, biases;
     for (const std::string& layer : layers) {
       weights.push_back(parameter(layer + ".weight"));
       biases.push_back(parameter(layer + ".bias"));
     }
-    auto packed = c10::make_intrusive<PackedLinear>(kernels_, weights, biases);
+    auto packed = c10::make_intrusive<PackedLinear>(kernels_.set, narrower, weights, biases);
     if (!norm.empty()) {
       packed->gamma = parameter(norm + ".weight");
       packed->beta = parameter(norm + ".bias");
@@ -104,10 +112,11 @@ class Builder {
 
   void add_layer(int64_t layer) {
     const std::string prefix = layer_name(layer), number = std::to_string(layer);
-    add_linear("qkv" + number, {prefix + "attention.q_lin", prefix + "attention.k_lin", prefix + "attention.v_lin"});
-    add_linear("out" + number, {prefix + "attention.out_lin"}, prefix + "sa_layer_norm");
-    add_linear("inner" + number, {prefix + "ffn.lin1"});
-    add_linear("outer" + number, {prefix + "ffn.lin2"}, prefix + "output_layer_norm");
+    const LinearKernels* narrower = kernels_.linear;
+    add_linear(narrower, "qkv" + number, {prefix + "attention.q_lin", prefix + "attention.k_lin", prefix + "attention.v_lin"});
+    add_linear(narrower, "out" + number, {prefix + "attention.out_lin"}, prefix + "sa_layer_norm");
+    add_linear(narrower, "inner" + number, {prefix + "ffn.lin1"});
+    add_linear(narrower, "outer" + number, {prefix + "ffn.lin2"}, prefix + "output_layer_norm");
   }
 
   std::string layer_source(int64_t layer, bool first_only) const {
@@ -124,7 +133,7 @@ class Builder {
 
   const Parameters& parameters_;
   const Architecture& a_;
-  const KernelSet* kernels_;
+  const KernelChoice& kernels_;
   Module program_;
 };
 
@@ -161,10 +170,10 @@ bool ServingProgram::fits(const Module& portable, const Architecture& a) {
 }
 
 ServingProgram::ServingProgram(const Module& portable, const Architecture& architecture, const KernelChoice& kernels)
-    : kernels_(kernels.name) {
+    : kernels_(kernels.name), tolerance_(tolerance_of(kernels.dtype)) {
   register_serving_ops();
   const Parameters parameters = parameters_of(portable);
-  program_ = Builder(parameters, architecture, kernels.set).build();
+  program_ = Builder(parameters, architecture, kernels).build();
   program_.eval();
   check_against(portable, architecture);
 }
@@ -204,7 +213,7 @@ void ServingProgram::check_against(const Module& portable, const Architecture& a
                             : (answer - expected).abs().max().item<double>();
   };
   const double worst = a.num_labels > 0 ? difference("forward", logits(batch, 1)) : difference("embed", embed(batch, 1));
-  if (!(worst <= kProgramTolerance)) {
+  if (!(worst <= tolerance_)) {
     fail("native_failure", "Expected the serving program (", kernels_, " kernels) to answer as the portable TorchScript ",
          "does but they differ by ", worst, "; the weights or config.json are damaged, or this is a bug");
   }

@@ -14,7 +14,8 @@ class ServingProgram {
   // True when the module's parameters are those of this architecture.
   static bool fits(const torch::jit::Module& portable, const Architecture& architecture);
 
-  // Packs the weights. Throws native_failure when the program's answers to a few fixed inputs are not the portable ones.
+  // Packs the weights of a portable program in float32. Throws native_failure when the program's answers to a few fixed
+  // inputs are further from the portable ones than its dtype may be.
   ServingProgram(const torch::jit::Module& portable, const Architecture& architecture, const KernelChoice& kernels);
 
   // [rows, labels], or [rows, dim] of unit length; with up to `threads` threads.
@@ -29,6 +30,7 @@ class ServingProgram {
 
   mutable torch::jit::Module program_;  // calls do not change it, but their signatures are not const
   std::string kernels_;
+  double tolerance_;
 };
 
 }  // namespace distilserve

@@ -32,7 +32,7 @@ Trainer::Trainer(const TrainerOptions& options, const Placement& placement)
     fail("invalid_argument", "Expected at least 2 labels to train but received ", options_.architecture.num_labels);
   }
   if (placement_.dtype != at::kFloat) {
-    fail("dtype_unavailable", "Expected dtype 'float32' for training but received '", placement_.dtype, "'");
+    fail("dtype_unavailable", "Expected dtype 'float32' for training but received '", dtype_name(placement_.dtype), "'");
   }
   module_.to(placement_.device);
   const KernelChoice& kernels = choose_kernels(options_.kernels);

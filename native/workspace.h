@@ -6,7 +6,7 @@
 namespace distilserve {
 
 // state_a and state_b take turns, and hidden_a and hidden_b: an operator reads one while it writes the other.
-enum class Slot { state_a, state_b, hidden_a, hidden_b, sum, projected, queries, first, context, count };
+enum class Slot { state_a, state_b, hidden_a, hidden_b, sum, projected, queries, first, context, converted, count };
 
 // [rows, columns] float32 in the calling thread's buffer for `slot`, contents undefined. Rows lie apart by a stride that
 // is no multiple of 4 KiB, so that the rows of a block do not fight for the same lines of the first-level cache.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "functions.h"
-#include "kernels.h"
 
 namespace distilserve {
 namespace {
@@ -12,13 +11,6 @@ constexpr int64_t kPanel = 2 * kLanes;
 constexpr int64_t kDepth = 768;
 // Rows of one pass: their part of `a` stays there too.
 constexpr int64_t kPassRows = 14 * kRowBlock;
-
-template <Activation activation>
-inline Vec activate(Vec v) {
-  if constexpr (activation == Activation::gelu) return gelu(v);
-  if constexpr (activation == Activation::relu) return max(v, set(0.0f));
-  return v;
-}
 
 // One block: `count` rows times one panel, over `depth` of k.
 template <int count, Activation activation>

@@ -1,5 +1,7 @@
-// exp, erf-GELU and sums over vectors; included after one of vector_*.h.
+// exp, erf-GELU, activations and sums over vectors; included after one of vector_*.h.
 #pragma once
+
+#include "kernels.h"
 
 namespace distilserve {
 namespace {
@@ -34,6 +36,13 @@ inline Vec normal_distribution(Vec x) {
 }
 
 inline Vec gelu(Vec x) { return mul(x, normal_distribution(x)); }
+
+template <Activation activation>
+inline Vec activate(Vec v) {
+  if constexpr (activation == Activation::gelu) return gelu(v);
+  if constexpr (activation == Activation::relu) return max(v, set(0.0f));
+  return v;
+}
 
 inline float sum(Vec v) {
   float lane[kLanes];

@@ -27,6 +27,36 @@ struct Gemm {
   bool accumulate = false;  // add to what c holds, in place of the bias
 };
 
+// c = activation(a * w^T + bias) where a and w were converted to a narrower dtype. A row's result depends on that row alone.
+struct ConvertedGemm {
+  const uint8_t* a;       // `rows` rows by convert(), and readable memory up to the next multiple of row_block
+  int64_t stride;         // of a, in bytes
+  int64_t rows;
+  int64_t k;
+  const uint8_t* panels;  // packed by pack()
+  int64_t first_panel;    // this call computes panels first_panel to last_panel - 1
+  int64_t last_panel;
+  const float* bias;      // [panels * panel]
+  float* c;               // [rows, at least last_panel * panel], row stride ldc; columns are counted from panel 0
+  int64_t ldc;
+  Activation activation;
+};
+
+// Linear layers in a dtype narrower than float32; input, bias, activation and result are float32.
+struct LinearKernels {
+  const char* name;
+  int64_t panel;       // columns of a packed panel
+  int64_t row_block;   // rows that one pass over a panel serves
+  int64_t levels;      // int8: the largest value of a converted input, 255 or 127; bfloat16: 0
+  int64_t (*row_bytes)(int64_t k);    // of a converted row, a multiple of 64
+  int64_t (*panel_bytes)(int64_t k);
+  // w [n, k] (row stride ldw) -> ceil(n / panel) panels, columns beyond n zero.
+  void (*pack)(const float* w, int64_t ldw, int64_t n, int64_t k, uint8_t* panels);
+  // a [rows, k] (row stride lda) -> rows `stride` bytes apart.
+  void (*convert)(const float* a, int64_t lda, int64_t rows, int64_t k, uint8_t* out, int64_t stride);
+  void (*gemm)(const ConvertedGemm& call);
+};
+
 struct KernelSet {
   const char* name;
   int64_t panel;       // columns of a packed panel
@@ -43,5 +73,13 @@ struct KernelSet {
 
 extern const KernelSet kAvx2Kernels;
 extern const KernelSet kAvx512Kernels;
+
+// A kernel set whose `gemm` is null is one that the compiler of this build does not know.
+extern const LinearKernels kInt8Avx2Kernels;
+extern const LinearKernels kInt8AvxVnniKernels;
+extern const LinearKernels kInt8Avx512VnniKernels;
+extern const LinearKernels kInt8AmxKernels;
+extern const LinearKernels kBfloat16Avx512Kernels;
+extern const LinearKernels kBfloat16AmxKernels;
 
 }  // namespace distilserve
