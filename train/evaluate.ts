@@ -17,7 +17,7 @@ const FLAGS = {
   labelColumn: text('label', 'Column of the label'),
   labelMap: text(undefined, "Labels as written=the model's, comma-separated; other rows are left out"),
   device: text('auto', 'auto, cpu or cuda:N'),
-  dtype: text('auto', 'auto, float32, bfloat16 or float16'),
+  dtype: text('auto', 'auto, float32, bfloat16, float16 or int8'),
   threads: integer(availableParallelism(), 'Threads to compute with', 1, 1024),
 };
 

@@ -3,7 +3,8 @@
 /** `cpu`, or `cuda:N` with N the index of the GPU. */
 export type Device = 'cpu' | `cuda:${number}`;
 
-export type Dtype = 'float32' | 'bfloat16' | 'float16';
+/** int8 is the dtype of linear layers; what is between them computes in float32. */
+export type Dtype = 'float32' | 'bfloat16' | 'float16' | 'int8';
 
 /** Where a model's weights live and in which number format it computes. Always explicit below `native/placement.ts`. */
 export interface Placement {

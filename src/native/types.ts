@@ -106,8 +106,9 @@ export interface DeviceInfo {
 
 export interface NativeAddon {
   /**
-   * With `serving`, a DistilBERT of that architecture runs in float32 on the CPU through packed rows and kernels of our
-   * own: `auto`, or one of {@link NativeAddon.listKernels}. Anything else runs as the TorchScript stands.
+   * With `serving`, a DistilBERT of that architecture runs on the CPU through packed rows and kernels of our own: `auto`,
+   * or one of {@link NativeAddon.listKernels} for the dtype. Anything else runs as the TorchScript stands; in int8, where
+   * there is no such way, it is refused.
    */
   ScriptModule: new (
     path: string,
@@ -124,12 +125,23 @@ export interface NativeAddon {
   /** Builds the architecture with the given weights (a head without weights is drawn by `seed`) and writes TorchScript. */
   writeModel(architecture: Architecture, weights: TensorSource[], seed: number, path: string): void;
   listDevices(): DeviceInfo[];
-  /** Best first; `aten` is last and always there. `whyNot` is empty where they are usable. */
-  listKernels(): { name: string; whyNot: string }[];
+  /**
+   * Of a dtype of the CPU, float32 unless given; best first. For float32 `aten` is last and always there. `whyNot` is empty
+   * where they are usable.
+   */
+  listKernels(dtype?: Dtype): { name: string; whyNot: string }[];
   /**
    * How far `activation(a w^T + bias)` of a kernel set is from float64 ATen, over random a [rows, k] and w [n, k], as a
-   * share of the sum of magnitudes.
+   * share of the sum of magnitudes. With a narrower dtype, how far it is from ATen's exact product of the values that ATen
+   * converted.
    */
-  gemmDifference(kernels: string, rows: number, n: number, k: number, activation: 'none' | 'gelu' | 'relu'): number;
+  gemmDifference(
+    kernels: string,
+    rows: number,
+    n: number,
+    k: number,
+    activation: 'none' | 'gelu' | 'relu',
+    dtype?: Dtype,
+  ): number;
   versions(): { libtorch: string };
 }

@@ -20,7 +20,7 @@ import { table } from './statistics.js';
 import { makeWorkloads, readReviews, type Workload } from './workloads.js';
 
 /** Largest difference of a confidence from the one the text gets alone. */
-const TOLERANCE: Readonly<Record<Dtype, number>> = { float32: 1e-5, bfloat16: 0.03, float16: 0.01 };
+const TOLERANCE: Readonly<Record<Dtype, number>> = { float32: 1e-5, bfloat16: 0.03, float16: 0.01, int8: 1e-5 };
 const WORKLOADS = 4;
 const LAYERS = 3;
 
