@@ -73,7 +73,13 @@ const SETTINGS: readonly Setting[] = [
   setting('qdrantCollection', 'QDRANT_COLLECTION', TEXT, 'products', 'Collection in Qdrant'),
   setting('qdrantTimeoutMs', 'QDRANT_TIMEOUT_MS', integer(1, 600_000), 1000, 'Deadline of one call to Qdrant, in ms'),
   setting('device', 'DEVICE', DEVICE, 'auto', 'Where the model computes; auto takes a GPU where there is one'),
-  setting('dtype', 'DTYPE', oneOf('auto', 'float32', 'bfloat16', 'float16', 'int8'), 'auto', 'Number format; auto is float32'),
+  setting(
+    'dtype',
+    'DTYPE',
+    oneOf('auto', 'float32', 'bfloat16', 'float16', 'int8'),
+    'auto',
+    'Number format; auto is float32',
+  ),
   {
     ...setting(
       'workers',

@@ -51,8 +51,8 @@ inline Sums no_sums() { return set(0.0f); }
 
 template <Activation activation>
 inline void finish(Sums first, Sums second, const uint8_t* row, const uint8_t* columns, const float* bias, float* c) {
-  store(c, activate<activation>(add(first, load(bias))));
-  store(c + kLanes, activate<activation>(add(second, load(bias + kLanes))));
+  store(c, activate_fast<activation>(add(first, load(bias))));
+  store(c + kLanes, activate_fast<activation>(add(second, load(bias + kLanes))));
 }
 
 }  // namespace

@@ -19,6 +19,12 @@ constexpr int64_t kGroupValues = kGroupBytes / kValueBytes;
 inline int64_t depth_bytes(int64_t k) { return (k * kValueBytes + kLine - 1) / kLine * kLine; }
 int64_t row_bytes(int64_t k) { return kLine + depth_bytes(k); }
 
+template <Activation activation>
+inline Vec activate_fast(Vec v) {
+  if constexpr (activation == Activation::gelu) return fast_gelu(v);
+  return activate<activation>(v);
+}
+
 // Calls each(column, to) for every column of the panels, w's or, beyond n, null; `to` are the column's first 4 bytes.
 template <typename Each>
 inline void for_columns(const float* w, int64_t ldw, int64_t n, int64_t panel_size, uint8_t* panels, const Each& each) {

@@ -89,7 +89,7 @@ template <Activation activation>
 inline void finish_half(Sums sums, const RowHeader& row, const float* scales, const float* bias, float* c) {
   const Ints zeros = mul_ints(set_int(row.zero), load_ints(scales + kPanel));
   const Vec scale = mul(set(row.scale), load(scales));
-  store(c, activate<activation>(fma(to_floats(sub_ints(reinterpret_cast<Ints>(sums), zeros)), scale, load(bias))));
+  store(c, activate_fast<activation>(fma(to_floats(sub_ints(reinterpret_cast<Ints>(sums), zeros)), scale, load(bias))));
 }
 
 // One row times one panel; `columns` is what the panel keeps for each column.

@@ -25,6 +25,7 @@ await runCommand(async (signal) => {
   const { shared, fresh } = readFlags(FLAGS, process.argv.slice(2));
   const verdicts = [
     ...(await command('accuracy', '--data-dir', join(shared, 'data/sentiment'))),
+    ...(await command('dtypes', '--data', join(shared, 'data/sentiment/sst2/dev.tsv.gz'))),
     ...(await command('neighbors')),
     ...(await againstServer(resolve(shared, 'http-cases/run.mjs'), signal)),
   ];

@@ -48,7 +48,7 @@ describe('new ScriptModule() on a device or in a dtype that is not there', () =>
     expect(thrown(() => open('cpu', 'float16'), 'dtype_unavailable')).to.include('float32');
   });
 
-  for (const dtype of ['int8', 'auto', 'Float32', '']) {
+  for (const dtype of ['int4', 'auto', 'Float32', '']) {
     it(`refuses '${dtype}', which is no dtype`, () => {
       expect(thrown(() => open('cpu', dtype), 'invalid_argument')).to.include('float32');
     });
@@ -60,7 +60,7 @@ describe('new ScriptModule() on a device or in a dtype that is not there', () =>
       new (addon().Trainer)(trainerOptions(tiny, { device: device as Device, dtype: dtype as Dtype }));
     thrown(train('cuda:99', 'float32'), 'device_unavailable');
     thrown(train('cpu', 'float16'), 'dtype_unavailable');
-    thrown(train('cpu', 'int8'), 'invalid_argument');
+    thrown(train('cpu', 'int4'), 'invalid_argument');
   });
 });
 

@@ -3,11 +3,15 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { addon } from '../../src/native/addon.js';
-import type { Architecture, ScriptModule } from '../../src/native/types.js';
-import { randomNumbers } from '../../train/lib/random.js';
-import { PROJECT_ROOT, useSuiteDir } from '../helpers/fixtures.js';
-import { writeRandomModel } from '../helpers/random-model.js';
-import { expectClose, ragged } from '../helpers/tensors.js';
+import { PROJECT_ROOT } from '../helpers/fixtures.js';
+import {
+  ARCHITECTURES,
+  answer,
+  expectSameBitsInAnyBatch,
+  randomRows,
+  useServingModels,
+} from '../helpers/serving-models.js';
+import { expectClose } from '../helpers/tensors.js';
 import { thrown, tinyDistilBert, usableKernels } from '../helpers/tiny-model.js';
 
 const FLOAT32_TOLERANCE = 1e-5;
@@ -15,93 +19,7 @@ const KERNELS = addon().listKernels();
 const USABLE = usableKernels();
 const OWN = USABLE.filter((name) => name !== 'aten');
 
-const COMMON = { padTokenId: 0, dropout: 0.1, attentionDropout: 0.1, seqClassifDropout: 0.2, layerNormEps: 1e-12 };
-/** Sizes that fit no vector, no panel and no pass; the others are as people have them. */
-const ARCHITECTURES: Record<string, Architecture> = {
-  odd: {
-    ...COMMON,
-    nLayers: 2,
-    dim: 21,
-    nHeads: 3,
-    hiddenDim: 50,
-    vocabSize: 97,
-    maxPositionEmbeddings: 130,
-    numLabels: 3,
-    activation: 'gelu',
-  },
-  relu: {
-    ...COMMON,
-    nLayers: 1,
-    dim: 96,
-    nHeads: 2,
-    hiddenDim: 40,
-    vocabSize: 50,
-    maxPositionEmbeddings: 70,
-    numLabels: 1,
-    activation: 'relu',
-    layerNormEps: 1e-5,
-  },
-  deep: {
-    ...COMMON,
-    nLayers: 3,
-    dim: 64,
-    nHeads: 2,
-    hiddenDim: 1600,
-    vocabSize: 300,
-    maxPositionEmbeddings: 200,
-    numLabels: 2,
-    activation: 'gelu',
-  },
-  encoder: {
-    ...COMMON,
-    nLayers: 2,
-    dim: 64,
-    nHeads: 4,
-    hiddenDim: 128,
-    vocabSize: 300,
-    maxPositionEmbeddings: 200,
-    numLabels: 0,
-    activation: 'gelu',
-  },
-};
-
-const suite = useSuiteDir();
-const open: ScriptModule[] = [];
-
-async function pathOf(name: string): Promise<string> {
-  const path = join(suite.dir, `${name}.pt`);
-  await writeRandomModel(path, ARCHITECTURES[name]!, 5);
-  return path;
-}
-
-function load(path: string, serving?: { architecture: Architecture; kernels: string }): ScriptModule {
-  const model = new (addon().ScriptModule)(path, 'cpu', 'float32', serving);
-  open.push(model);
-  return model;
-}
-
-function randomRows(seed: number, count: number, { vocabSize, maxPositionEmbeddings }: Architecture): number[][] {
-  const random = randomNumbers(seed);
-  const upTo = (limit: number) => Math.floor(random() * limit);
-  return Array.from({ length: count }, (_, row) => {
-    const length = row === 0 ? maxPositionEmbeddings : 1 + upTo(row % 4 === 0 ? maxPositionEmbeddings : 20);
-    return Array.from({ length }, () => upTo(vocabSize));
-  });
-}
-
-function answer(
-  model: ScriptModule,
-  architecture: Architecture,
-  rows: readonly (readonly number[])[],
-  threads: number,
-) {
-  const { ids, offsets } = ragged(rows);
-  return architecture.numLabels > 0 ? model.logits(ids, offsets, threads) : model.embed(ids, offsets, threads);
-}
-
-after(() => {
-  for (const model of open) model.dispose();
-});
+const { pathOf, load } = useServingModels();
 
 describe('the serving program', function () {
   this.timeout(60_000);
@@ -128,25 +46,7 @@ describe('the serving program', function () {
       for (const name of ['odd', 'deep', 'encoder']) {
         const architecture = ARCHITECTURES[name]!;
         const model = load(await pathOf(name), { architecture, kernels });
-        const rows = randomRows(2, 60, architecture);
-        const alone = rows.map((row) => answer(model, architecture, [row], 1));
-        const random = randomNumbers(3);
-        for (let batch = 0; batch < 200; batch++) {
-          const chosen = Array.from({ length: 1 + Math.floor(random() * 40) }, () =>
-            Math.floor(random() * rows.length),
-          );
-          const threads = 1 + (batch % 3);
-          const together = answer(
-            model,
-            architecture,
-            chosen.map((row) => rows[row]!),
-            threads,
-          );
-          const expected = Float32Array.from(chosen.flatMap((row) => [...alone[row]!]));
-          expect(Buffer.from(together.buffer).equals(Buffer.from(expected.buffer)), `${name}, batch ${batch}`).to.equal(
-            true,
-          );
-        }
+        expectSameBitsInAnyBatch(model, architecture, 200);
       }
     });
   }
