@@ -12,6 +12,7 @@
 #include "script_module_wrap.h"
 #include "trainer_wrap.h"
 #include "vector_index_wrap.h"
+#include "word_piece_wrap.h"
 
 namespace distilserve {
 namespace {
@@ -82,9 +83,11 @@ class Addon : public Napi::Addon<Addon> {
     exports.Set("ScriptModule", ScriptModuleWrap::define(env));
     exports.Set("Trainer", TrainerWrap::define(env));
     exports.Set("VectorIndex", VectorIndexWrap::define(env));
+    exports.Set("WordPiece", WordPieceWrap::define(env));
     exports.Set("listDevices", Napi::Function::New<list_devices_js>(env, "listDevices"));
     exports.Set("listKernels", Napi::Function::New<list_kernels_js>(env, "listKernels"));
     exports.Set("gemmDifference", Napi::Function::New<gemm_difference_js>(env, "gemmDifference"));
+    exports.Set("normalizeBert", Napi::Function::New<normalize_bert_js>(env, "normalizeBert"));
     exports.Set("writeModel", Napi::Function::New<write_model_js>(env, "writeModel"));
     exports.Set("versions", Napi::Function::New<versions_js>(env, "versions"));
   }

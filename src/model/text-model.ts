@@ -82,8 +82,9 @@ export class TextModel {
     return { vectors: native(() => this.module.embed(ids, offsets, threads)), truncated };
   }
 
-  /** Frees the weights; idempotent. */
+  /** Frees vocabulary and weights; idempotent. */
   close(): void {
+    this.tokenizer.close();
     this.module.dispose();
   }
 }

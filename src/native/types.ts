@@ -98,6 +98,44 @@ export interface VectorIndex {
   dispose(): void;
 }
 
+/** What of a BERT's text is changed before it is cut into words, as Hugging Face's BertNormalizer has it. */
+export interface NormalizerOptions {
+  cleanText: boolean;
+  handleChineseChars: boolean;
+  stripAccents: boolean;
+  lowercase: boolean;
+}
+
+export interface WordPieceOptions extends NormalizerOptions {
+  /** The vocabulary, no token twice. */
+  tokens: readonly string[];
+  /** [tokens] */
+  ids: Int32Array;
+  unkId: number;
+  clsId: number;
+  sepId: number;
+  continuingSubwordPrefix: string;
+  /** A word of more characters is one unknown token. */
+  maxInputCharsPerWord: number;
+  /** Looked for in the text before it is cut into words; of several that begin at one place the longest. */
+  addedTokens: readonly {
+    content: string;
+    id: number;
+    /** Its normalized form is looked for in the normalized text. */
+    normalized: boolean;
+  }[];
+}
+
+/** BERT's tokenizer: the ids that Hugging Face's core gives. */
+export interface WordPiece {
+  /**
+   * Ids of each text, [CLS] and [SEP] around them, cut on the right to `maxLength` (at least 2, those two included).
+   * Of a long text no more is read than its ids depend on.
+   */
+  encode(texts: readonly string[], maxLength: number): { ids: Int32Array; offsets: Int32Array; truncated: boolean[] };
+  dispose(): void;
+}
+
 export interface DeviceInfo {
   device: Device;
   name: string;
@@ -122,6 +160,9 @@ export interface NativeAddon {
     vectors: Float32Array,
     dim: number,
   ) => VectorIndex;
+  WordPiece: new (options: WordPieceOptions) => WordPiece;
+  /** Text as WordPiece sees it. */
+  normalizeBert(text: string, options: NormalizerOptions): string;
   /** Builds the architecture with the given weights (a head without weights is drawn by `seed`) and writes TorchScript. */
   writeModel(architecture: Architecture, weights: TensorSource[], seed: number, path: string): void;
   listDevices(): DeviceInfo[];

@@ -1,42 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { DistilserveError, messageOf } from '../domain/errors.js';
+import { AddonEncoder } from './addon-encoder.js';
+import { CoreEncoder } from './core-encoder.js';
+import { wordPieceOptions } from './description.js';
+import type { EncodedTexts, Encoder } from './encoded-texts.js';
 
-// The package is CommonJS, and its types do not compile (`InputSequence` is undefined in them): the part we use.
-interface Encoding {
-  getIds(): number[];
-  getLength(): number;
-  getOverflowing(): Encoding[];
-}
-interface CoreTokenizer {
-  setTruncation(
-    maxLength: number,
-    options?: { direction?: 'left' | 'right'; strategy?: string; stride?: number },
-  ): void;
-  disablePadding(): void;
-  getVocabSize(withAddedTokens?: boolean): number;
-  encode(text: string): Promise<Encoding>;
-}
-const { Tokenizer: Core } = createRequire(import.meta.url)('tokenizers') as {
-  Tokenizer: { fromFile(path: string): CoreTokenizer };
-};
+export type { EncodedTexts } from './encoded-texts.js';
 
-/** Token ids of several texts, as the addon takes them. */
-export interface EncodedTexts {
-  /** [tokens], [CLS] and [SEP] included. */
-  readonly ids: Int32Array;
-  /** [texts + 1]; text `i` is `ids[offsets[i]]` up to `offsets[i + 1]`. */
-  readonly offsets: Int32Array;
-  /** [texts]; true where a text had more tokens than the limit. */
-  readonly truncated: readonly boolean[];
-}
-
-/** Text to token ids by Hugging Face's own tokenizers core, truncated on the right and never padded. */
+/** Text to token ids, the same as Hugging Face's tokenizers core gives, truncated on the right and never padded. */
 export class Tokenizer {
   private constructor(
-    private readonly core: CoreTokenizer,
+    private readonly encoder: Encoder,
     readonly maxLength: number,
-    private readonly boundary: RegExp,
+    /** Which code makes the ids: the addon's own for a BERT it knows all about, else Hugging Face's core. */
+    readonly implementation: 'addon' | 'core',
   ) {}
 
   /**
@@ -47,11 +24,12 @@ export class Tokenizer {
    */
   static load(path: string, maxLength: number): Tokenizer {
     try {
-      const core = Core.fromFile(path);
-      core.disablePadding();
-      core.setTruncation(maxLength, { direction: 'right', strategy: 'LongestFirst', stride: 0 });
-      return new Tokenizer(core, maxLength, boundaryOf(JSON.parse(readFileSync(path, 'utf8'))));
+      const description = JSON.parse(readFileSync(path, 'utf8'));
+      const options = wordPieceOptions(description, maxLength);
+      if (options !== undefined) return new Tokenizer(new AddonEncoder(options, maxLength), maxLength, 'addon');
+      return new Tokenizer(new CoreEncoder(path, description, maxLength), maxLength, 'core');
     } catch (error) {
+      if (error instanceof DistilserveError && error.code !== 'invalid_argument') throw error;
       throw new DistilserveError('model_invalid', `Expected a tokenizer in ${path}: ${messageOf(error)}`, {
         cause: error,
       });
@@ -60,68 +38,15 @@ export class Tokenizer {
 
   /** Number of token ids, added tokens included. */
   get vocabSize(): number {
-    return this.core.getVocabSize(true);
+    return this.encoder.vocabSize;
   }
 
   async encode(texts: readonly string[]): Promise<EncodedTexts> {
-    const rows = await Promise.all(texts.map((text) => this.#encodeOne(text)));
-    const offsets = new Int32Array(texts.length + 1);
-    rows.forEach((row, index) => {
-      offsets[index + 1] = (offsets[index] ?? 0) + row.ids.length;
-    });
-    const ids = new Int32Array(offsets[texts.length] ?? 0);
-    rows.forEach((row, index) => {
-      ids.set(row.ids, offsets[index]);
-    });
-    return { ids, offsets, truncated: rows.map((row) => row.truncated) };
+    return this.encoder.encode(texts);
   }
 
-  async #encodeOne(text: string): Promise<{ ids: number[]; truncated: boolean }> {
-    // A long text is cut before it is tokenized, since the core tokenizes all of it before truncating (1 MB: 0.3 s).
-    const cut = cutAtBoundary(text, this.maxLength * CHARACTERS_PER_TOKEN, this.boundary);
-    if (cut !== undefined) {
-      const encoding = await this.core.encode(cut);
-      if (encoding.getOverflowing().length > 0) return { ids: encoding.getIds(), truncated: true };
-      // The part that was kept did not fill the limit: it was mostly blanks, and the rest counts.
-    }
-    const encoding = await this.core.encode(text);
-    return { ids: encoding.getIds(), truncated: encoding.getOverflowing().length > 0 };
+  /** Frees the vocabulary; idempotent. */
+  close(): void {
+    this.encoder.close();
   }
-}
-
-/** Longest stretch, in characters for each token of the limit, that is tokenized at first. */
-const CHARACTERS_PER_TOKEN = 64;
-
-/**
- * Characters that no word of BERT's reaches across: white space, ASCII punctuation and ideographs. Left out are what the
- * normalizer removes as a control character though it is white space (\v, \f, U+0085, U+FEFF), and the brackets of
- * [SEP].
- */
-const BERT_BOUNDARY =
-  /[\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000!-/:-@\\^-`{-~\u3400-\u4db5\u4e00-\u9fa5]/;
-
-/** What of tokenizer.json says where its words end. */
-interface Description {
-  readonly normalizer?: { readonly type?: string; readonly handle_chinese_chars?: boolean } | null;
-  readonly pre_tokenizer?: { readonly type?: string } | null;
-  readonly added_tokens?: readonly { readonly content: string; readonly single_word: boolean }[];
-}
-
-function boundaryOf({ normalizer, pre_tokenizer, added_tokens = [] }: Description): RegExp {
-  const isBert = pre_tokenizer?.type === 'BertPreTokenizer' && normalizer?.type === 'BertNormalizer';
-  // A token of one's own is looked for before words are, and may hold a boundary or depend on what follows it.
-  const plain = added_tokens.every(({ content, single_word }) => !single_word && !BERT_BOUNDARY.test(content));
-  return isBert && normalizer.handle_chinese_chars === true && plain ? BERT_BOUNDARY : / /;
-}
-
-/**
- * The beginning of a long text up to a boundary, which no token crosses, so that the cut cannot change the tokens before
- * it; undefined where the text is short or has no boundary to cut at.
- */
-function cutAtBoundary(text: string, limit: number, boundary: RegExp): string | undefined {
-  if (text.length <= 2 * limit) return undefined;
-  for (let end = limit; end > limit / 2; end--) {
-    if (boundary.test(text.charAt(end))) return text.slice(0, end);
-  }
-  return undefined;
 }

@@ -11,8 +11,12 @@ export function fixture(name: string): string {
   return join(PROJECT_ROOT, 'test/fixtures', name);
 }
 
+export function readFixtureText(name: string): string {
+  return readFileSync(fixture(name), 'utf8');
+}
+
 export function readFixture<T>(name: string): T {
-  return JSON.parse(readFileSync(fixture(name), 'utf8')) as T;
+  return JSON.parse(readFixtureText(name)) as T;
 }
 
 /** distilbert-tiny.json: what Hugging Face's DistilBertForSequenceClassification gave for each text alone. */

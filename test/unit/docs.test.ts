@@ -41,7 +41,7 @@ describe('documents', () => {
     const text = readProject('docs/native-api.md');
     const face = readProject('src/native/types.ts');
     const interfaces = face.matchAll(
-      /^export interface (ScriptModule|Trainer|VectorIndex|NativeAddon) \{\n([\s\S]*?)^\}/gm,
+      /^export interface (ScriptModule|Trainer|VectorIndex|WordPiece|NativeAddon) \{\n([\s\S]*?)^\}/gm,
     );
     const members = Array.from(interfaces, ([, , body]) =>
       Array.from(body!.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)),
