@@ -27,7 +27,7 @@ const FLAGS = {
   labelMap: text(undefined, 'Labels as written=as wanted, comma-separated; others are left out'),
   base: text(undefined, 'Hugging Face folder or hub id; all-MiniLM-L6-v2 unless given'),
   out: text('models/sentiment', 'Model directory to write'),
-  epochs: positive(1.35, 'Passes over the training rows; a part of one ends within it'),
+  epochs: positive(1.2, 'Passes over the training rows; a part of one ends within it'),
   batchSize: integer(32, 'Rows in a step', 1),
   lr: positive(2e-4, 'Highest learning rate'),
   weightDecay: number(0.01, 'AdamW weight decay; none on biases and LayerNorm', 0),
