@@ -16,8 +16,6 @@ constexpr int64_t kQueries = 56;
 // Multiply-adds that are worth a chunk of their own.
 constexpr int64_t kWorkPerChunk = 200'000;
 
-int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
-
 // Buffers of one thread, for one head of one row at a time.
 struct Scratch {
   std::vector<float> keys, values, scores, out;
@@ -67,8 +65,8 @@ void attend(const KernelSet& kernels, const PackedHeads& heads, const at::Tensor
   const int64_t work = 2 * mean_length * mean_length * head_dim + 8 * mean_length * head_dim;
   const int64_t units = rows * head_count;
   const int64_t per_chunk = std::clamp<int64_t>(kWorkPerChunk / std::max<int64_t>(work, 1), 1, units);
-  parallel_for((units + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
-    for (int64_t unit = chunk * per_chunk; unit < std::min(units, (chunk + 1) * per_chunk); ++unit) {
+  parallel_chunks(units, per_chunk, [&](int64_t first, int64_t count) {
+    for (int64_t unit = first; unit < first + count; ++unit) {
       const int64_t row = unit / head_count, column = unit % head_count * head_dim;
       const int64_t query = first_only ? row : begin[row];
       const float* keys = heads.projected + begin[row] * heads.stride + heads.width + column;

@@ -6,12 +6,12 @@
 #include <cmath>
 #include <sstream>
 
+#include "rounding.h"
+
 namespace distilserve {
 namespace {
 
 constexpr double kTolerance = 2e-6;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Not the default generator: a check must not move the random numbers of a training.
 at::Tensor random(at::IntArrayRef sizes) {
@@ -38,7 +38,7 @@ double norm_difference(const KernelSet& set, int64_t dim) {
 }
 
 double softmax_difference(const KernelSet& set, int64_t columns) {
-  const int64_t padded = ceil_div(columns, set.panel) * set.panel;
+  const int64_t padded = round_up(columns, set.panel);
   at::Tensor s = random({3, padded}) * 10;
   const at::Tensor expected = at::softmax(s.narrow(1, 0, columns).to(at::kDouble) * 0.3, 1);
   set.softmax(s.data_ptr<float>(), padded, 3, columns, 0.3f);
@@ -57,7 +57,7 @@ std::string judged(double worst) {
 at::Tensor multiply(const LinearKernels& kernels, const at::Tensor& a, const at::Tensor& w, const at::Tensor& bias,
                     Activation activation) {
   const int64_t rows = a.size(0), k = a.size(1), n = w.size(0), panels = ceil_div(n, kernels.panel);
-  const int64_t stride = kernels.row_bytes(k), block_rows = ceil_div(rows, kernels.row_block) * kernels.row_block;
+  const int64_t stride = kernels.row_bytes(k), block_rows = round_up(rows, kernels.row_block);
   at::Tensor packed = at::empty({panels * kernels.panel_bytes(k)}, at::kByte);
   at::Tensor converted = at::full({block_rows * stride}, 0xff, at::kByte);  // what lies beyond must not matter
   at::Tensor c = at::empty({rows, panels * kernels.panel});
@@ -106,7 +106,7 @@ double gemm_difference(const LinearKernels& kernels, at::ScalarType dtype, int64
   const c10::InferenceMode inference_mode;
   // Skewed as GELU's outputs are, and each row of another size.
   const at::Tensor a = (random({rows, k}) + 0.3) * (random({rows, 1}).abs() + 0.1), w = random({n, k});
-  at::Tensor bias = at::zeros({ceil_div(n, kernels.panel) * kernels.panel});
+  at::Tensor bias = at::zeros({round_up(n, kernels.panel)});
   bias.narrow(0, 0, n).copy_(random({n}));
   const at::Tensor c = multiply(kernels, a, w, bias, activation).narrow(1, 0, n);
   at::Tensor product, magnitude;

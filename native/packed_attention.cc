@@ -21,7 +21,7 @@ struct Head {
   Dropout dropout;
 
   int64_t panels_of(int64_t columns) const {
-    return (columns + kernels.products->panel - 1) / kernels.products->panel;
+    return ceil_div(columns, kernels.products->panel);
   }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(dim)); }
 

@@ -13,15 +13,6 @@ namespace {
 constexpr int64_t kWidestPanel = 32, kLine = 16;
 constexpr int64_t kRowsPerChunk = 16, kColumnsPerChunk = 64;
 
-int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
-
-// Calls each(first, count) for chunks of a range, on all threads.
-template <typename Each>
-void for_chunks(int64_t total, int64_t size, const Each& each) {
-  parallel_for((total + size - 1) / size,
-               [&](int64_t chunk) { each(chunk * size, std::min(size, total - chunk * size)); });
-}
-
 uint64_t mix(uint64_t x) {  // splitmix64's finaliser
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -54,25 +45,25 @@ void Linear::forward(const Matrix& x, Matrix& y, ProductScratch& scratch) const 
   scratch.bias.fill_zero();
   std::copy_n(bias_.value, out_, scratch.bias.row(0));
   y.resize(x.rows(), out_);
-  parallel_gemm(set, {x.row(0), x.stride(), x.rows(), in_, scratch.panels.row(0), 0, (out_ + set.panel - 1) / set.panel,
+  parallel_gemm(set, {x.row(0), x.stride(), x.rows(), in_, scratch.panels.row(0), 0, ceil_div(out_, set.panel),
                       scratch.bias.row(0), y.row(0), y.stride(), Activation::none});
 }
 
 void Linear::backward_parameters(const Matrix& dy, const Matrix& x, ProductScratch& scratch) const {
   const KernelSet& set = *kernels_.products;
   const int64_t rows = dy.rows();
-  for_chunks(out_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(out_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
     kernels_.others->column_sums(dy.row(0) + first, dy.stride(), rows, count, bias_.gradient + first);
   });
   scratch.transposed.resize(out_, rows);
-  for_chunks(out_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(out_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
     kernels_.others->transpose(dy.row(0) + first, dy.stride(), rows, count, scratch.transposed.row(first),
                                scratch.transposed.stride());
   });
   scratch.panels.resize(1, packed_size(set, in_, rows));
   parallel_pack_rows(set, x.row(0), x.stride(), rows, in_, scratch.panels.row(0));
   Gemm product = {scratch.transposed.row(0), scratch.transposed.stride(), out_, rows, scratch.panels.row(0), 0,
-                  (in_ + set.panel - 1) / set.panel, nullptr, weight_.gradient, in_, Activation::none};
+                  ceil_div(in_, set.panel), nullptr, weight_.gradient, in_, Activation::none};
   if (in_ % set.panel == 0) return parallel_gemm(set, product);
   scratch.product.resize(out_, in_);
   product.c = scratch.product.row(0);
@@ -86,7 +77,7 @@ void Linear::backward_input(const Matrix& dy, Matrix& dx, bool accumulate, Produ
   scratch.panels.resize(1, packed_size(set, in_, out_));
   parallel_pack_rows(set, weight_.value, in_, out_, in_, scratch.panels.row(0));
   if (!accumulate) dx.resize(dy.rows(), in_);
-  parallel_gemm(set, {dy.row(0), dy.stride(), dy.rows(), out_, scratch.panels.row(0), 0, (in_ + set.panel - 1) / set.panel,
+  parallel_gemm(set, {dy.row(0), dy.stride(), dy.rows(), out_, scratch.panels.row(0), 0, ceil_div(in_, set.panel),
                       nullptr, dx.row(0), dx.stride(), Activation::none, accumulate});
 }
 
@@ -95,7 +86,7 @@ void Norm::forward(const Matrix& x, const Matrix* residual, Matrix& out) {
   normed_.resize(rows, dim_);
   rstd_.resize(1, rows);
   out.resize(rows, dim_);
-  for_chunks(rows, kRowsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(rows, kRowsPerChunk, [&](int64_t first, int64_t count) {
     for (int64_t row = first; row < first + count; ++row) {
       rstd_.row(0)[row] = kernels_.others->layer_norm(x.row(row), residual == nullptr ? nullptr : residual->row(row), dim_,
                                                       gamma_.value, beta_.value, eps_, normed_.row(row), out.row(row));
@@ -104,11 +95,11 @@ void Norm::forward(const Matrix& x, const Matrix* residual, Matrix& out) {
 }
 
 void Norm::backward(Matrix& dy) const {
-  for_chunks(dim_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(dim_, kColumnsPerChunk, [&](int64_t first, int64_t count) {
     kernels_.others->layer_norm_sums(dy.row(0) + first, normed_.row(0) + first, dy.stride(), dy.rows(), count,
                                      gamma_.gradient + first, beta_.gradient + first);
   });
-  for_chunks(dy.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(dy.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
     for (int64_t row = first; row < first + count; ++row) {
       kernels_.others->layer_norm_backward(dy.row(row), normed_.row(row), rstd_.row(0)[row], gamma_.value, dim_,
                                            dy.row(row));
@@ -123,7 +114,7 @@ Dropout make_dropout(double p, uint64_t seed, uint64_t step, uint32_t site) {
 
 void apply_dropout(Kernels kernels, Matrix& x, const Dropout& dropout) {
   if (dropout.threshold == 0) return;
-  for_chunks(x.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(x.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
     for (int64_t row = first; row < first + count; ++row) {
       kernels.others->dropout(x.row(row), x.columns(), static_cast<uint32_t>(row * x.columns()), dropout);
     }
@@ -131,7 +122,7 @@ void apply_dropout(Kernels kernels, Matrix& x, const Dropout& dropout) {
 }
 
 void add(Kernels kernels, Matrix& to, const Matrix& from) {
-  for_chunks(to.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
+  parallel_chunks(to.rows(), kRowsPerChunk, [&](int64_t first, int64_t count) {
     for (int64_t row = first; row < first + count; ++row) kernels.others->add(to.row(row), from.row(row), to.columns());
   });
 }

@@ -22,12 +22,12 @@ const TrainingKernels* training_kernels(const KernelSet& set) {
 #endif
 }
 
-// Calls each(values of a row's piece) over two matrices of one shape.
+// Calls each(row) for all rows, on all threads.
 template <typename Each>
 void for_pieces(const Matrix& shape, const Each& each) {
   const int64_t rows = std::max<int64_t>(1, kValuesPerChunk / shape.stride());
-  parallel_for((shape.rows() + rows - 1) / rows, [&](int64_t chunk) {
-    for (int64_t row = chunk * rows; row < std::min(shape.rows(), (chunk + 1) * rows); ++row) each(row);
+  parallel_chunks(shape.rows(), rows, [&](int64_t first, int64_t count) {
+    for (int64_t row = first; row < first + count; ++row) each(row);
   });
 }
 

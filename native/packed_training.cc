@@ -50,11 +50,11 @@ StepResult PackedTraining::step(const RaggedIds& batch, const int32_t* labels, d
 
 double PackedTraining::gradient_norm() const {
   const int64_t count = static_cast<int64_t>(pieces_.size());
-  std::vector<double> squares((count + kPiecesPerChunk - 1) / kPiecesPerChunk, 0.0);
-  parallel_for(static_cast<int64_t>(squares.size()), [&](int64_t chunk) {
-    for (int64_t index = chunk * kPiecesPerChunk; index < std::min(count, (chunk + 1) * kPiecesPerChunk); ++index) {
+  std::vector<double> squares(ceil_div(count, kPiecesPerChunk), 0.0);
+  parallel_chunks(count, kPiecesPerChunk, [&](int64_t first, int64_t pieces) {
+    for (int64_t index = first; index < first + pieces; ++index) {
       const Piece& piece = pieces_[index];
-      if (has_gradient(piece)) squares[chunk] += network_.kernels().square_sum(piece.gradient, piece.count);
+      if (has_gradient(piece)) squares[first / kPiecesPerChunk] += network_.kernels().square_sum(piece.gradient, piece.count);
     }
   });
   double total = 0;
@@ -70,8 +70,8 @@ void PackedTraining::update(double learning_rate, double gradient_scale) {
   const double step_size = learning_rate / (1.0 - std::pow(optimizer_.beta1, updates_));
   const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(optimizer_.beta2, updates_));
   const int64_t count = static_cast<int64_t>(pieces_.size());
-  parallel_for((count + kPiecesPerChunk - 1) / kPiecesPerChunk, [&](int64_t chunk) {
-    for (int64_t index = chunk * kPiecesPerChunk; index < std::min(count, (chunk + 1) * kPiecesPerChunk); ++index) {
+  parallel_chunks(count, kPiecesPerChunk, [&](int64_t first, int64_t pieces) {
+    for (int64_t index = first; index < first + pieces; ++index) {
       const Piece& piece = pieces_[index];
       const auto decay = static_cast<float>(1.0 - learning_rate * piece.weight_decay);
       if (piece.word >= 0 && moved_[piece.word] == 0) {

@@ -13,8 +13,6 @@ constexpr int64_t kChunksPerThread = 8;     // so that no thread waits long for 
 
 constexpr int64_t kRowsPerConversion = 16;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Calls kernels.gemm() for chunks of `chunk_rows` rows, `row_stride` of a apart, and some of the panels.
 template <typename Set, typename Product>
 void parallel_chunks(const Set& kernels, const Product& whole, int64_t chunk_rows, int64_t row_stride) {
@@ -54,14 +52,13 @@ void parallel_gemm(const LinearKernels& kernels, const ConvertedGemm& whole) {
 
 void parallel_convert(const LinearKernels& kernels, const float* x, int64_t ldx, int64_t rows, int64_t k, uint8_t* out,
                       int64_t stride) {
-  parallel_for(ceil_div(rows, kRowsPerConversion), [&](int64_t chunk) {
-    const int64_t row = chunk * kRowsPerConversion;
-    kernels.convert(x + row * ldx, ldx, std::min(kRowsPerConversion, rows - row), k, out + row * stride, stride);
+  parallel_chunks(rows, kRowsPerConversion, [&](int64_t row, int64_t count) {
+    kernels.convert(x + row * ldx, ldx, count, k, out + row * stride, stride);
   });
 }
 
 int64_t packed_size(const KernelSet& kernels, int64_t n, int64_t k) {
-  return ceil_div(n, kernels.panel) * kernels.panel * k;
+  return round_up(n, kernels.panel) * k;
 }
 
 void parallel_pack(const KernelSet& kernels, const float* w, int64_t ldw, int64_t n, int64_t k, float* panels) {

@@ -19,8 +19,6 @@ using EmbeddingsPtr = c10::intrusive_ptr<PackedEmbeddings>;
 
 constexpr int64_t kNormRows = 16;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 Activation activation_of(int64_t number) { return static_cast<Activation>(number); }
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
@@ -32,7 +30,7 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
 void multiply_narrower(const at::Tensor& x, const PackedLinear& w, int64_t first_panel, int64_t last_panel,
                        Activation activation, float* c, int64_t ldc) {
   const LinearKernels& kernels = *w.narrower;
-  const int64_t rows = x.size(0), whole_blocks = ceil_div(rows, kernels.row_block) * kernels.row_block;
+  const int64_t rows = x.size(0), whole_blocks = round_up(rows, kernels.row_block);
   const int64_t floats = kernels.row_bytes(w.k) / static_cast<int64_t>(sizeof(float));
   const at::Tensor converted = workspace(Slot::converted, whole_blocks, floats);
   uint8_t* a = reinterpret_cast<uint8_t*>(converted.data_ptr<float>());
@@ -67,11 +65,10 @@ at::Tensor linear_add_norm(const at::Tensor& x, const LinearPtr& w, const at::Te
   const at::Tensor sum = workspace(Slot::sum, rows, w->segment_width());
   at::Tensor out = workspace(other_slot(residual, Slot::state_a, Slot::state_b), rows, w->n);
   multiply(x, *w, 0, 1, Activation::none, sum.data_ptr<float>(), sum.stride(0));
-  parallel_for(ceil_div(rows, kNormRows), [&](int64_t chunk) {
-    const int64_t row = chunk * kNormRows;
+  parallel_chunks(rows, kNormRows, [&](int64_t row, int64_t count) {
     w->kernels->layer_norm(sum.const_data_ptr<float>() + row * sum.stride(0), sum.stride(0),
                            residual.const_data_ptr<float>() + row * residual.stride(0), residual.stride(0),
-                           std::min(kNormRows, rows - row), w->n, w->gamma.const_data_ptr<float>(),
+                           count, w->n, w->gamma.const_data_ptr<float>(),
                            w->beta.const_data_ptr<float>(), static_cast<float>(w->eps),
                            out.data_ptr<float>() + row * out.stride(0), out.stride(0));
   });

@@ -6,8 +6,11 @@
 // between the chunks of one forward and sleep otherwise.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
+
+#include "rounding.h"
 
 namespace distilserve {
 
@@ -36,6 +39,12 @@ void parallel_for(int64_t chunks, Body&& body) {
     (*static_cast<std::remove_reference_t<Body>*>(body))(chunk);
   };
   detail::run_chunks(chunks, call, &body);
+}
+
+// Calls each(first, count) for the stretches of `size` that a range of `total` is cut into.
+template <typename Each>
+void parallel_chunks(int64_t total, int64_t size, const Each& each) {
+  parallel_for(ceil_div(total, size), [&](int64_t chunk) { each(chunk * size, std::min(size, total - chunk * size)); });
 }
 
 }  // namespace distilserve
